@@ -1,0 +1,24 @@
+"""The time a run has left. The clock is an argument, so tests need none."""
+
+import time
+from collections.abc import Callable
+
+from argocd_provenance.errors import DeadlineExceeded
+
+
+class Deadline:
+    """A number of seconds from now, shared by everything a run waits for."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def remaining(self) -> float:
+        """Seconds left; 0.0 once it has passed."""
+        return max(0.0, self._end - self._clock())
+
+    def check(self, what: str) -> None:
+        """Raise `DeadlineExceeded`, naming `what` was not finished, once the time is over."""
+        if self.remaining() <= 0:
+            raise DeadlineExceeded(f"the time limit of {self.seconds:g} s was reached before {what}")
