@@ -1,0 +1,78 @@
+"""The report as programs read it. Its shape is part of the interface: fields are added, never renamed."""
+
+import json
+from typing import Any
+
+from argocd_provenance.evidence.values import Evidence
+from argocd_provenance.report.model import ImageReport, Place, Report
+
+
+def render(report: Report) -> str:
+    """The report as indented JSON, ending in a line break."""
+    return json.dumps(as_data(report), indent=2, ensure_ascii=False) + "\n"
+
+
+def as_data(report: Report) -> dict[str, Any]:
+    """The report as JSON values: ``verdict``, ``images``, ``suspects``, ``errors``, ``notes``."""
+    return {
+        "verdict": report.verdict,
+        "application": report.application,
+        "images": [_image(image) for image in report.images],
+        "suspects": [{"text": s.text, "where": _place(s.where)} for s in report.suspects],
+        "errors": [_finding(finding) for finding in report.errors],
+        "notes": list(report.notes),
+    }
+
+
+def _image(image: ImageReport) -> dict[str, Any]:
+    return {
+        "reference": image.reference,
+        "digest": image.digest,
+        "pinned": image.pinned,
+        "verdict": str(image.outcome),
+        "mode": image.mode,
+        "policies": list(image.policies),
+        "where": [_place(place) for place in image.where],
+        "evidence": [_evidence(evidence) for evidence in image.evidence],
+        "findings": [_finding(finding) for finding in image.findings],
+        **({"checks": list(image.checks)} if image.checks else {}),
+    }
+
+
+def _place(place: Place) -> dict[str, Any]:
+    return {
+        "kind": place.kind,
+        "namespace": place.namespace,
+        "name": place.name,
+        "container": place.container,
+        "file": place.file,
+        "line": place.line,
+        "path": place.path,
+    }
+
+
+def _finding(finding: Any) -> dict[str, str]:
+    return {name: getattr(finding, name) for name in ("code", "message", "expected", "found", "fix")}
+
+
+def _evidence(evidence: Evidence) -> dict[str, Any]:
+    certificate = evidence.certificate
+    claims = certificate.claims if certificate else {}
+    source = {
+        "repository": claims.get("sourceRepositoryURI", ""),
+        "ref": claims.get("sourceRepositoryRef", ""),
+        "commit": claims.get("sourceRepositoryDigest", ""),
+    }
+    return {
+        "kind": evidence.kind,
+        "form": evidence.form,
+        "predicateType": evidence.predicate_type or "",
+        "identity": certificate.identity if certificate else "",
+        "issuer": certificate.issuer if certificate else "",
+        "anchor": evidence.anchor.name,
+        "source": source,
+        "builder": claims.get("buildSignerURI", ""),
+        "logIndex": evidence.log_index,
+        "logUrl": evidence.log_url or "",
+        "times": [time.isoformat() for time in evidence.times],
+    }
