@@ -1,1 +1,62 @@
-"""."""
+"""The command line: streams and exit codes, no decisions. One file a command.
+
+Exit codes: 0 allowed, 2 usage, config or policy file, 3 could not check, 4 denied; 1 is Python's own crash.
+"""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from argocd_provenance import __version__
+from argocd_provenance.errors import Error
+
+_COMMANDS = {
+    "generate": "Render, verify, pin and annotate an Application's manifests.",
+    "verify": "Verify images, or one bundle offline, by policy.",
+    "demo": "Show the whole product on loopback, without network.",
+}
+
+
+class _Commands(click.Group):
+    """Commands are imported when they are called: no command pays for another's imports."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"argocd_provenance.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Error as error:
+            click.echo(f"error [{error.code}]: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="argocd-provenance")
+def _group() -> None:
+    """Prove that each image is the one your own pipeline built, or stop the sync and say why.
+
+    Exit codes: 0 allowed, 2 usage, config or policy file, 3 could not check, 4 denied.
+    """
+
+
+def main() -> None:
+    """Run the command line; a fault of our own says so first, then crashes as Python does (exit 1)."""
+    try:
+        _group(prog_name="argocd-provenance")
+    except Exception as error:
+        # The first line is what Argo CD shows; the traceback below it is for the issue tracker.
+        sys.stderr.write(f"image policy: could not decide [internal] {type(error).__name__}: a fault in argocd-provenance\n")
+        raise

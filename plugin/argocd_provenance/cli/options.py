@@ -1,0 +1,20 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+
+import click
+
+config = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The operator's config. [default: $ARGOCD_PROVENANCE_CONFIG, /etc/argocd-provenance/config.yaml]",
+)
+output = click.option(
+    "--output",
+    type=click.Choice(["text", "json", "sarif", "junit"]),
+    default="text",
+    show_default=True,
+    help="The form of the report.",
+)
+explain = click.option("--explain", is_flag=True, help="Print every check with its value and where it was read.")

@@ -1,0 +1,31 @@
+"""The report as JUnit XML: one test case an image, so that any CI shows it."""
+
+from xml.sax.saxutils import escape, quoteattr
+
+from argocd_provenance.report.model import ImageReport, Report
+from argocd_provenance.report.text import clean
+from argocd_provenance.verdict import Outcome
+
+
+def render(report: Report) -> str:
+    """A ``testsuites`` document; a denial is a failure, what could not be checked an error."""
+    failures = sum(1 for i in report.images if i.blocks and i.outcome is Outcome.DENIED)
+    errors = sum(1 for i in report.images if i.blocks and i.outcome is Outcome.ERROR) + len(report.errors)
+    cases = [_case(image) for image in report.images]
+    cases += [_element("run", "error", f.code, f.message) for f in report.errors]
+    head = f'<testsuite name="argocd-provenance" tests="{len(cases)}" failures="{failures}" errors="{errors}">'
+    return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>", head, *cases, "</testsuite>", "</testsuites>", ""])
+
+
+def _case(image: ImageReport) -> str:
+    if not image.blocks:
+        return f'<testcase classname="images" name={quoteattr(clean(image.reference))}/>'
+    kind = "failure" if image.outcome is Outcome.DENIED else "error"
+    first = image.findings[0]
+    body = "; ".join(f"[{f.code}] {f.message} {f.expected} {f.found} {f.fix}" for f in image.findings)
+    return _element(image.reference, kind, first.code, body)
+
+
+def _element(name: str, kind: str, code: str, body: str) -> str:
+    inner = f"<{kind} type={quoteattr(code)} message={quoteattr(clean(body, 300))}>{escape(clean(body, 4000))}</{kind}>"
+    return f'<testcase classname="images" name={quoteattr(clean(name))}>{inner}</testcase>'
