@@ -10,7 +10,7 @@ import pytest
 
 from argocd_provenance.evidence.candidate import Candidate, parse_bundle, parse_layer
 from argocd_provenance.evidence.keys import load_public_key
-from argocd_provenance.evidence.trust import public_good, trust_domain
+from argocd_provenance.evidence.trust import public_good
 from argocd_provenance.evidence.values import Anchor, DomainAnchor, Evidence, KeyAnchor, Rejected
 from argocd_provenance.evidence.verify import Artifact, Verifier
 from argocd_provenance.oci.reference import Digest
@@ -89,15 +89,24 @@ def derived() -> list[Any]:
     return [pytest.param(c, s, id=s["name"]) for c, s in pairs if s.get("derived_bundle") or s.get("bundle")]
 
 
+def payload_of(case: dict[str, Any]) -> bytes:
+    """The simple signing payload that hangs on the image: to a bundle made of the layer it is just a file."""
+    (candidate,) = (c for c in attached(corpus() / case["layout"]) if isinstance(c, Candidate))
+    return candidate.content
+
+
 @pytest.mark.parametrize(("case", "signature"), derived())
 def test_a_bundle_made_of_a_layer(case: dict[str, Any], signature: dict[str, Any]) -> None:
-    """What cosign makes of its layers (`cosign bundle create`) parses; a statement in it verifies as in the layer."""
+    """The layers once more as bundles (`cosign bundle create`): envelopes are about the image, signatures about a file."""
     path = signature.get("derived_bundle") or signature["bundle"]
     candidate = parse_bundle((corpus() / path).read_bytes(), path)
-    root = (corpus() / "trust/sigstore-public-good.json").read_bytes()
-    verifier = Verifier({"public-good": trust_domain("public-good", root)})
+    verifier = Verifier({"public-good": public_good()})
+    image = Artifact((Digest(case["digest"]),))
     assert isinstance(candidate, Candidate), candidate
+    artifact = image if candidate.envelope else Artifact.file(payload_of(case))
 
-    found = verifier.verify(candidate, anchor_of(case), Artifact((Digest(case["digest"].rpartition("@")[2]),)))
+    found = verifier.verify(candidate, anchor_of(case), artifact)
 
-    print(found)
+    assert isinstance(found, Evidence), found
+    if candidate.envelope is None:
+        assert isinstance(verifier.verify(candidate, anchor_of(case), image), Rejected)

@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - naming sigstore's private parts is what this file is for
 """The one file that imports sigstore, private names included: what its `Verifier` does, piece by piece.
 
 sigstore 4.5 verifies one family of bundles; registries hold many more. So its steps are called one by one: timestamps, certificate path, SCT, log entry. Nothing of the cryptography is ours. What

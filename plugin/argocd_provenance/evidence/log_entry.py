@@ -5,7 +5,9 @@ message must all be those of the candidate, and the kind must be the body's own.
 rekor-tiles, api/proto/rekor/v2 and CLIENTS.md.
 """
 
+import base64
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 from argocd_provenance.evidence import strict_json
 from argocd_provenance.evidence.keys import PROTOBUF_HASHES, Signed
 from argocd_provenance.evidence.limits import MAX_CONTENT
-from argocd_provenance.evidence.parts import Candidate, InclusionProof, LogEntry
+from argocd_provenance.evidence.parts import Candidate, Envelope, InclusionProof, LogEntry
 from argocd_provenance.evidence.pem import one_block
 from argocd_provenance.evidence.rejections import Refused
 
@@ -119,12 +121,21 @@ def _dsse(spec: Any, case: _Case) -> None:
 def _intoto_v1(spec: Any, case: _Case) -> None:
     """This kind records no signature: the hash of the envelope as stored is the only bond, so it is a must."""
     envelope = case.candidate.envelope
-    _same(envelope is not None and case.candidate.form == "cosign-att", "kind of content")
+    _same(envelope is not None, "kind of content")
     assert envelope is not None  # noqa: S101 - as above
-    _sha256(spec["content"]["hash"], case.candidate.content, "envelope")
+    stored = case.candidate.content if case.candidate.form == "cosign-att" else _as_cosign_stores(envelope)
+    _sha256(spec["content"]["hash"], stored, "envelope")
     if "payloadHash" in spec["content"]:
         _sha256(spec["content"]["payloadHash"], envelope.payload, "payload")
     _same(_pem(spec["publicKey"], case) == case.signer, "signer")
+
+
+def _as_cosign_stores(envelope: Envelope) -> bytes:
+    """The layer that cosign 2 makes of `envelope`: what a bundle converted from it no longer holds byte for byte."""
+    signature = {"keyid": "", "sig": base64.b64encode(envelope.signature).decode()}
+    payload = base64.b64encode(envelope.payload).decode()
+    members = {"payloadType": envelope.payload_type, "payload": payload, "signatures": [signature]}
+    return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _intoto_v2(spec: Any, case: _Case) -> None:

@@ -190,11 +190,10 @@ def _time(value: Any, what: str) -> datetime:
 
 def _check_keys(root: TrustedRoot) -> None:
     """Check that keys and certificates can be read at all, so that a broken file is found when it is loaded."""
-    from cryptography.hazmat.primitives.serialization import (
-        load_der_public_key,  # noqa: PLC0415 - operator's roots only
-    )
+    # Only an operator's root needs them, not the packaged one.
+    from cryptography.hazmat.primitives.serialization import load_der_public_key  # noqa: PLC0415
 
-    from argocd_provenance.evidence.certificate import X509_FAULTS, load  # noqa: PLC0415 - as above
+    from argocd_provenance.evidence.certificate import X509_FAULTS, load  # noqa: PLC0415
 
     try:
         for authority in (*root.authorities, *root.timestamp_authorities):
