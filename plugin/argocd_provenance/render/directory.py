@@ -1,0 +1,93 @@
+"""Plain manifests: the files of a folder, as Argo CD reads them.
+
+Rules: ``reposerver/repository/repository.go``, findManifests. Hidden files are files like any. The law: a file is
+taken, skipped for a reason of Argo CD's, or an error that names it; never half.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from argocd_provenance.deadline import Deadline
+from argocd_provenance.errors import RenderError
+from argocd_provenance.render.globs import GlobError, glob
+from argocd_provenance.render.manifests import check_json, is_manifest
+from argocd_provenance.render.settings import DirectoryOptions, Settings
+from argocd_provenance.render.symlinks import inside
+
+_NAME = re.compile(r".*\.(yaml|yml|json|jsonnet)", re.DOTALL)
+_SKIP = b"+argocd:skip-file-rendering"
+
+# reposerver.max.combined.directory.manifests.size, by default 10M.
+_SUM_OF_SIZES = 10_000_000
+
+
+def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> Sequence[tuple[str, str]]:
+    """The manifests among the files of `source`, in Argo CD's order; raises `RenderError`."""
+    candidates = _candidates(source, root, settings.directory)
+    texts = []
+    for name in candidates:
+        deadline.check(f"{name!r} was read")
+        content = (source / name).read_bytes()
+        if _SKIP in content:
+            continue
+        if name.endswith(".jsonnet"):
+            raise RenderError(f"{name!r}: jsonnet is not supported; render it in CI, or name it in directory.exclude")
+        text = _decoded(name, content)
+        if name.endswith(".json"):
+            check_json(name, text)
+        elif not is_manifest(name, text):
+            continue
+        texts.append((name, text))
+    return texts
+
+
+def _candidates(source: Path, root: Path, options: DirectoryOptions) -> list[str]:
+    """Paths below `source` that can be manifests; all looked at, and their sizes summed, before one is read."""
+    included, excluded = (
+        _matcher("directory.include", options.include, True),
+        _matcher("directory.exclude", options.exclude, False),
+    )
+    found, total = [], 0
+    for name in _walk(source, "", recurse=options.recurse):
+        if not _NAME.fullmatch(os.path.basename(name)):  # noqa: PTH119 - names stay text: they are matched and sorted as such
+            continue
+        path = source / name
+        if path.is_symlink() and not inside(path, root):
+            raise RenderError(f"{name!r}: a symlink that leads out of the source")
+        if not path.is_file() or excluded(name) or not included(name):
+            continue
+        found.append(name)
+        total += 0 if name.endswith(".jsonnet") else path.stat().st_size
+        if total > _SUM_OF_SIZES:
+            raise RenderError(f"the manifests of the folder exceed {_SUM_OF_SIZES} bytes together, at {name!r}")
+    return found
+
+
+def _walk(source: Path, below: str, *, recurse: bool) -> Iterator[str]:
+    """Paths of all that is no folder, in the order of Go's filepath.Walk: by the bytes of the names, level by level."""
+    with os.scandir(source / below) as entries:
+        listed = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+    for entry in listed:
+        if not entry.is_dir(follow_symlinks=False):
+            yield below + entry.name
+        elif recurse:
+            yield from _walk(source, f"{below}{entry.name}/", recurse=True)
+
+
+def _matcher(parameter: str, pattern: str, without: bool) -> Callable[[str], bool]:  # noqa: FBT001 - what holds if there is no pattern
+    if not pattern:
+        return lambda _: without
+    try:
+        compiled = glob(pattern)
+    except GlobError as error:
+        raise RenderError(f"{parameter}: {error}") from error
+    return lambda name: compiled.fullmatch(name) is not None
+
+
+def _decoded(name: str, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RenderError(f"{name!r}: not UTF-8 (byte {error.start})") from error
