@@ -1,0 +1,305 @@
+"""The operator's config file as a value: everything it may say, with its defaults, and nothing it may not.
+
+Paths are relative to the file. Unknown fields are faults, and all faults are raised at once.
+"""
+
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+from urllib.parse import urlsplit
+
+from argocd_provenance.errors import InvalidReference
+from argocd_provenance.oci.reference import Reference
+from argocd_provenance.oci.settings import HostSettings
+from argocd_provenance.operatorfile import Faults, Field, documents
+
+API_VERSION = "argocd-provenance.io/v1alpha1"
+KIND = "Config"
+
+Unmatched = Literal["deny", "pin", "allow"]
+Requirement = Literal["sct", "log", "timestamp"]
+
+_TOP = (
+    "apiVersion", "kind", "policies", "unmatched", "trust", "registries", "images", "templated", "suspects", "allowEmpty",
+    "hook", "render", "deadline", "cache",
+)  # fmt: skip
+_Read = TypeVar("_Read")
+
+_DOMAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_HOST = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?")
+_REALM = re.compile(r"(https://)?[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s?#]*)?")
+_UNMATCHED: tuple[Unmatched, ...] = ("deny", "pin", "allow")
+_DENY_FIRST: tuple[Literal["deny", "report"], ...] = ("deny", "report")
+_REQUIREMENTS: tuple[Requirement, ...] = ("sct", "log", "timestamp")
+# Argo CD's caller kills at 60 s or 90 s; a limit beyond an hour is a typing error.
+_DEADLINE = (1.0, 3600.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """A trust domain: its name, the file of its TrustedRoot, and the proof it needs (None: what is usual)."""
+
+    name: str
+    trusted_root: str
+    requires: frozenset[Requirement] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """A row for the table of places where images stand."""
+
+    api_version: str
+    kind: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """The PreSync check."""
+
+    enabled: bool = False
+    proof: bool = False
+    image: str | None = None
+    pull_secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Redis:
+    """A cache that replicas share."""
+
+    url: str
+    password_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """Where evidence is kept, and for how many seconds a tag stands for its digest."""
+
+    path: str | None = None
+    tags: float = 30.0
+    key_file: str | None = None
+    redis: Redis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The operator's decisions. `file` is the path it was read from."""
+
+    file: str
+    policies: tuple[str, ...] = ()
+    unmatched: Unmatched = "deny"
+    trust: tuple[Trust, ...] = ()
+    registries: tuple[HostSettings, ...] = ()
+    images: tuple[ImageRow, ...] = ()
+    templated: Literal["deny", "report"] = "deny"
+    suspects: Literal["report", "deny"] = "report"
+    allow_empty: bool = False
+    hook: Hook = Hook()
+    remotes: tuple[str, ...] = ()
+    """Where chart dependencies and remote bases may come from (`render.remotes`)."""
+    deadline: float = 40.0
+    cache: Cache = Cache()
+
+
+def load_config(file: str, text: str) -> Config:
+    """The config that `text` holds, which was read from `file`; raises `FileFaults` with all its faults."""
+    faults = Faults()
+    roots = documents(file, text, faults)
+    config = _config(roots[0]) if roots else None
+    for extra in roots[1:]:
+        extra.fault("a config file holds one document; remove this one")
+    faults.raise_any()
+    if config is None:
+        raise AssertionError("a file without a document has a fault")
+    return config
+
+
+def _config(root: Field) -> Config:
+    fields = root.mapping(_TOP, ("apiVersion", "kind", "policies"))
+    if "apiVersion" in fields:
+        fields["apiVersion"].choice((API_VERSION,))
+    if "kind" in fields:
+        fields["kind"].choice((KIND,))
+    unmatched: Unmatched = "deny"
+    if "unmatched" in fields:
+        unmatched = fields["unmatched"].choice(_UNMATCHED)
+    templated: Literal["deny", "report"] = "deny" if unmatched == "deny" else "report"
+    if "templated" in fields:
+        templated = fields["templated"].choice(_DENY_FIRST)
+    return Config(
+        file=root.file,
+        policies=tuple(_path(item) for item in fields["policies"].sequence()) if "policies" in fields else (),
+        unmatched=unmatched,
+        trust=_trust(fields["trust"]) if "trust" in fields else (),
+        registries=_registries(fields["registries"]) if "registries" in fields else (),
+        images=tuple(_row(item) for item in fields["images"].sequence()) if "images" in fields else (),
+        templated=templated,
+        suspects=fields["suspects"].choice(_DENY_FIRST) if "suspects" in fields else "report",
+        allow_empty=fields["allowEmpty"].boolean() if "allowEmpty" in fields else False,
+        hook=_hook(fields["hook"]) if "hook" in fields else Hook(),
+        remotes=_remotes(fields["render"]) if "render" in fields else (),
+        deadline=_deadline(fields["deadline"]) if "deadline" in fields else 40.0,
+        cache=_cache(fields["cache"]) if "cache" in fields else Cache(),
+    )
+
+
+def _path(field: Field) -> str:
+    """A path, relative to the config file."""
+    written = field.text()
+    return posixpath.normpath(posixpath.join(posixpath.dirname(field.file), written)) if written else ""
+
+
+def _given(fields: Mapping[str, Field], name: str, read: Callable[[Field], _Read]) -> _Read | None:
+    """What `read` makes of a field; None where it is absent or null."""
+    return read(fields[name]) if name in fields and not fields[name].is_null else None
+
+
+def _trust(field: Field) -> tuple[Trust, ...]:
+    found: dict[str, Trust] = {}
+    for item in field.sequence():
+        parts = item.mapping(("name", "trustedRoot", "requires"), ("name", "trustedRoot"))
+        name = parts["name"].text() if "name" in parts else ""
+        if name and not _DOMAIN.fullmatch(name):
+            parts["name"].fault(f"is {name!r}; a name is made of letters, digits, '.', '_' and '-'")
+        if name == "public-good":
+            parts["name"].fault("public-good is built in, and is not replaced here; give your domain another name")
+        if name in found:
+            parts["name"].fault(f"{name} stands twice; a domain has one trust root")
+        root = _path(parts["trustedRoot"]) if "trustedRoot" in parts else ""
+        found.setdefault(name, Trust(name, root, _given(parts, "requires", _requires)))
+    return tuple(found.values())
+
+
+def _requires(field: Field) -> frozenset[Requirement]:
+    found = frozenset(item.choice(_REQUIREMENTS) for item in field.sequence(empty=False))
+    if found and not found & {"log", "timestamp"}:
+        field.fault("needs a proof of time: log or timestamp")
+    return found
+
+
+def _registries(field: Field) -> tuple[HostSettings, ...]:
+    found: dict[str, HostSettings] = {}
+    for item in field.sequence():
+        settings = _registry(item)
+        if settings is None:
+            continue
+        if settings.host in found:
+            item.fault(f"{settings.host} stands twice; write its settings in one entry")
+        found.setdefault(settings.host, settings)
+    return tuple(found.values())
+
+
+def _registry(item: Field) -> HostSettings | None:
+    known = ("host", "mirror", "fallback", "caFile", "clientCert", "realm", "plainHttp", "tls")
+    parts = item.mapping(known, ("host",))
+    host = parts["host"].text().lower() if "host" in parts else ""
+    if host and host != "*" and not _HOST.fullmatch(host):
+        parts["host"].fault(
+            f"is {host!r}; it must be a host such as registry.example.com:5000, without https:// and path"
+        )
+    mirror = _given(parts, "mirror", _url)
+    fallback = parts["fallback"].boolean() if "fallback" in parts else False
+    plain, tls = (parts[name].boolean() if name in parts else False for name in ("plainHttp", "tls"))
+    if host == "*" and (mirror is None or fallback):
+        item.fault('host: "*" is only for a mirror without fallback; anything else would permit every host')
+    if fallback and mirror is None:
+        parts["fallback"].fault("means nothing without a mirror")
+    if plain and (tls or "caFile" in parts or "clientCert" in parts):
+        parts["plainHttp"].fault("goes without tls, caFile and clientCert; keep one of the two")
+    realm = _given(parts, "realm", Field.text)
+    if realm is not None and not _REALM.fullmatch(realm):
+        parts["realm"].fault(f"is {realm!r}; it must be a host, or an https URL")
+    if not host or (host == "*" and (mirror is None or fallback)) or mirror == "":
+        return None
+    return HostSettings(
+        host="docker.io" if host in {"index.docker.io", "registry-1.docker.io"} else host,
+        mirror=mirror,
+        fallback=fallback,
+        ca_file=_given(parts, "caFile", _path),
+        client_cert=_given(parts, "clientCert", _path),
+        realm=realm,
+        plain_http=plain,
+        tls=tls,
+    )
+
+
+def _url(field: Field) -> str:
+    written = field.text()
+    try:
+        parts = urlsplit(written)
+        broken = (
+            parts.scheme not in {"http", "https"}
+            or not parts.hostname
+            or "@" in parts.netloc
+            or parts.query
+            or parts.port == 0
+        )
+    except ValueError:
+        broken = True
+    if written and (broken or parts.fragment):
+        field.fault(f"is {written!r}; it must be a URL such as https://mirror.example.com, without a user and a query")
+        return ""
+    return written
+
+
+def _row(item: Field) -> ImageRow:
+    names = ("apiVersion", "kind", "path")
+    parts = item.mapping(names, names)
+    row = ImageRow(*(parts[name].text() if name in parts else "" for name in names))
+    if row.path and not row.path.startswith("$"):
+        parts["path"].fault(f"is {row.path!r}; a JSONPath begins with $, such as $.spec.image")
+    return row
+
+
+def _hook(field: Field) -> Hook:
+    parts = field.mapping(("enabled", "proof", "image", "pullSecret"))
+    enabled = parts["enabled"].boolean() if "enabled" in parts else False
+    image = _given(parts, "image", Field.text)
+    if image:
+        _refuse_unpinned(parts["image"], image)
+    if enabled and not image:
+        field.fault("is enabled without an image; name the image of this program by its digest")
+    proof = parts["proof"].boolean() if "proof" in parts else False
+    return Hook(enabled, proof, image, _given(parts, "pullSecret", Field.text))
+
+
+def _refuse_unpinned(field: Field, image: str) -> None:
+    try:
+        pinned = Reference.parse(image).digest is not None
+    except InvalidReference as error:
+        field.fault(str(error))
+        return
+    if not pinned:
+        field.fault(f"{image} has no digest; the hook must be the program that was meant: …@sha256:…")
+
+
+def _remotes(field: Field) -> tuple[str, ...]:
+    parts = field.mapping(("remotes",))
+    return parts["remotes"].texts() if "remotes" in parts else ()
+
+
+def _deadline(field: Field) -> float:
+    seconds = field.duration()
+    low, high = _DEADLINE
+    if seconds and not low <= seconds <= high:
+        field.fault("must be from 1s to 1h")
+    return seconds
+
+
+def _cache(field: Field) -> Cache:
+    parts = field.mapping(("path", "tags", "keyFile", "redis"))
+    redis = _given(parts, "redis", _redis)
+    tags = parts["tags"].duration() if "tags" in parts else 30.0
+    return Cache(_given(parts, "path", _path), tags, _given(parts, "keyFile", _path), redis)
+
+
+def _redis(field: Field) -> Redis:
+    parts = field.mapping(("url", "passwordFile"), ("url",))
+    url = parts["url"].text() if "url" in parts else ""
+    if url and not re.fullmatch(r"(rediss?|unix)://[^\s@]+", url):
+        parts["url"].fault(
+            "must be redis://host:port, rediss://host:port or unix:///path; the password has its own file"
+        )
+    return Redis(url, _given(parts, "passwordFile", _path))

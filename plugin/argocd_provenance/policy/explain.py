@@ -1,0 +1,113 @@
+"""Why evidence does not satisfy a demand: findings for people, the nearest miss first.
+
+Every finding says what was expected, what was found, and the fix.
+"""
+
+from collections.abc import Sequence
+
+from argocd_provenance.evidence.values import Evidence, Rejected
+from argocd_provenance.policy.checks import Question, is_of_kind, misses
+from argocd_provenance.policy.model import Demand
+from argocd_provenance.verdict import Finding
+
+_NOT_THERE = {
+    "signature": ("no-signature", "a signature"),
+    "provenance": ("no-provenance", "SLSA provenance"),
+    "attestation": ("no-attestation", "an attestation"),
+    "any": ("unsigned", "a signature or an attestation"),
+}
+_SHOWN = 3
+
+
+def denial(question: Question, evidence: Sequence[Evidence]) -> list[Finding]:
+    """Why none of `evidence` satisfies the demand."""
+    demand = question.demand
+    fitting = [piece for piece in evidence if is_of_kind(demand, piece)]
+    if not fitting:
+        return [_of_other_kind(demand, evidence)]
+    tried = sorted((misses(question, piece) for piece in fitting), key=lambda miss: (-miss[0], miss[1]))
+    good = sum(not findings for _, findings in tried)
+    if good:
+        return [_too_few(demand, good), *(finding for _, findings in tried for finding in findings[:1])]
+    nearest = tried[0][1]
+    others = {findings[0] for _, findings in tried[1:]} - set(nearest)
+    return [*nearest, *sorted(others)[: _SHOWN - 1]]
+
+
+def missing(demands: Sequence[Demand], rejected: Sequence[Rejected], notes: Sequence[str]) -> list[Finding]:
+    """Why nothing that is attached to the image proves anything."""
+    looked = "; ".join(dict.fromkeys(notes))
+    found = f"{_count(len(rejected), 'candidate')}, of which none verifies" if rejected else "nothing that is signed"
+    wanted = " and ".join(dict.fromkeys(_wanted(demand) for demand in demands))
+    unsigned = Finding(
+        "unsigned",
+        "nothing that is attached to the image verifies",
+        expected=wanted,
+        found=f"{found}{f'; {looked}' if looked else ''}",
+        fix="sign the image in the pipeline that builds it, deploy one that is signed, or cover it by another policy",
+    )
+    return [unsigned, *_rejections(rejected, wanted)]
+
+
+def _rejections(rejected: Sequence[Rejected], wanted: str) -> list[Finding]:
+    said = sorted({(r.source, r.code, r.reason, r.claimed_identity, r.claimed_predicate_type) for r in rejected})
+    found = [
+        Finding(
+            "rejected",
+            f"evidence was found, and it does not verify [{code}]: {reason}",
+            expected=wanted,
+            found=_claimed(source, identity, kind),
+            fix="sign the image again with a signer that the policy trusts; see the reason",
+        )
+        for source, code, reason, identity, kind in said[:_SHOWN]
+    ]
+    if len(said) > _SHOWN:
+        last = found[-1]
+        more = f"{last.message} (+{len(said) - _SHOWN} other candidates, see the report)"
+        found[-1] = Finding(last.code, more, last.expected, last.found, last.fix)
+    return found
+
+
+def _claimed(source: str, identity: str, kind: str) -> str:
+    claims = [f"claims to be by {_plain(identity)}" if identity else "", f"of type {_plain(kind)}" if kind else ""]
+    return ", ".join(part for part in (_plain(source) or "a candidate", *claims) if part)
+
+
+def _of_other_kind(demand: Demand, evidence: Sequence[Evidence]) -> Finding:
+    code, what = _NOT_THERE[demand.kind]
+    verified = sorted({piece.predicate_type or "a cosign signature" for piece in evidence})
+    listed = ", ".join(_plain(kind) for kind in verified[:5]) + (
+        f" and {len(verified) - 5} more" if len(verified) > 5 else ""
+    )
+    return Finding(
+        code,
+        f"something verifies, but it is not {what} that the policy asks for",
+        expected=_wanted(demand),
+        found=listed or "nothing",
+        fix=f"attach {what} in the pipeline that builds the image",
+    )
+
+
+def _too_few(demand: Demand, good: int) -> Finding:
+    return Finding(
+        "too-few-signers",
+        "fewer signers than the policy asks for",
+        expected=f"{demand.at_least} different signers of: {'; '.join(str(signer) for signer in demand.by)}",
+        found=f"{_count(good, 'piece')} of evidence that fit{'s' if good == 1 else ''}",
+        fix="have the other signers sign the same digest",
+    )
+
+
+def _wanted(demand: Demand) -> str:
+    what = _NOT_THERE[demand.kind][1]
+    types = f" of type {' or '.join(sorted(demand.predicate_types))}" if demand.predicate_types else ""
+    others = f" or {len(demand.by) - 1} more" if len(demand.by) > 1 else ""
+    return f"{what}{types} by {demand.by[0]}{others}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _plain(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:300])

@@ -1,0 +1,54 @@
+"""Globs of ClusterImagePolicy, matched as upstream matches them.
+
+policy-controller: pkg/apis/glob/glob.go. A glob sees the name of the image with its digest or its tag behind it, so an
+exact name matches no tag. Stricter or kinder here: both sides spell Docker Hub one way, and the tag stays visible.
+"""
+
+import re
+from dataclasses import dataclass
+
+from argocd_provenance.policy.imagepatterns import Image, ImagePattern
+from argocd_provenance.policy.patterns import BadPatternError, Glob
+
+_ALLOWED = re.compile(r"[a-zA-Z0-9\-_:/*.@]+")
+_HUB = "index.docker.io/"
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignPattern(ImagePattern):
+    """A glob over the whole text of a reference."""
+
+    wholes: tuple[Glob, ...] = ()
+
+    def matches(self, image: Image, *, proved: bool = False) -> bool:
+        """Whether any spelling of `image` fits, with its tag or with its digest."""
+        return any(glob.matches(text) for glob in self.wholes for text in _spellings(image, proved=proved))
+
+    def awaits_digest(self, image: Image) -> bool:
+        """Whether the digest, which is not known yet, may decide."""
+        return image.digest is None and not self.matches(image)
+
+
+def foreign_pattern(written: str) -> ForeignPattern:
+    """The pattern for the glob `written`; raises `BadPatternError`."""
+    if not _ALLOWED.fullmatch(written):
+        raise BadPatternError("holds characters that a glob does not take: letters, digits and - _ : / * . @ only")
+    text = {"*": f"{_HUB}library/*", "*/*": f"{_HUB}*/*"}.get(written, written)
+    other = f"docker.io/{text.removeprefix(_HUB)}" if text.startswith(_HUB) else text
+    return ForeignPattern(written, Glob(_repository(other)), wholes=tuple(dict.fromkeys((Glob(text), Glob(other)))))
+
+
+def _spellings(image: Image, *, proved: bool) -> tuple[str, ...]:
+    name = image.repository.name
+    names = (name, f"index.{name}") if name.startswith("docker.io/") else (name,)
+    tails = [f"@{image.digest.text}"] if image.digest is not None else []
+    if image.tag is not None and not (proved and image.reference.digest is not None):
+        tails.append(f":{image.tag}")
+    return tuple(f"{spelled}{tail}" for spelled in names for tail in tails)
+
+
+def _repository(glob: str) -> str:
+    """The part of `glob` before tag and digest, for the host that stands in it."""
+    name = glob.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return head + slash + last.partition(":")[0] or "**"

@@ -1,0 +1,21 @@
+"""Git repository URLs, compared as Argo CD compares them.
+
+argo-cd: util/git/git.go, NormalizeGitURL: lower case, without ``.git``, and ``git@host:path`` as ``git@host/path``. A
+trailing slash is dropped too, so that a policy cannot miss its Application by one.
+"""
+
+import re
+
+_SCP = re.compile(r"(ssh://)?([^/:]*?)@[^@]+", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x20\x7f]")
+
+
+def normalised(url: str) -> str:
+    """The one form of `url`; empty for a text that is none."""
+    text = url.strip().lower()
+    if _SCP.fullmatch(text) and not text.startswith("ssh://"):
+        text = "ssh://" + text.replace(":", "/", 1)
+    text = text.rstrip("/").removesuffix(".git").rstrip("/")
+    if _CONTROL.search(text):
+        return ""
+    return text.removeprefix("ssh://")

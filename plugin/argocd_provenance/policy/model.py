@@ -1,0 +1,174 @@
+"""A policy as values: what it is about, whom it trusts, what it demands.
+
+A policy's authorities are alternatives (OR); the demands of one authority must all hold (AND), each by one piece of
+evidence; the signers of one demand are alternatives again. ImagePolicy has one authority, ClusterImagePolicy has many.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Literal, Protocol
+
+from argocd_provenance.evidence.values import Anchor
+from argocd_provenance.oci.reference import Repository
+from argocd_provenance.policy.imagepatterns import ImagePattern
+from argocd_provenance.policy.patterns import Glob
+from argocd_provenance.policy.signers import Signer
+
+Mode = Literal["enforce", "warn", "pin"]
+DemandKind = Literal["signature", "provenance", "attestation", "any"]
+
+
+class Condition(Protocol):
+    """An expression of some policy language over one piece of evidence."""
+
+    @property
+    def text(self) -> str:
+        """The expression as written."""
+
+    def failure(self, scope: Mapping[str, Any]) -> str | None:
+        """Why it is not true of `scope` (`predicate`, `statement`, `certificate`, `image`); None if it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What must have been built. `commit` is a SHA, ``{tag}`` or ``{tag:short}``."""
+
+    repository: Glob | None = None
+    ref: Glob | None = None
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What one piece of evidence must show; None and empty fields ask for nothing."""
+
+    kind: DemandKind
+    by: tuple[Signer, ...]
+    at_least: int = 1
+    predicate_types: frozenset[str] = frozenset()
+    """For ``attestation``: one of these exactly. Empty for the other kinds."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    source: Source = Source()
+    workflow: Glob | None = None
+    builder: str | None = None
+    build_type: str | None = None
+    runner: str | None = None
+    trigger: str | None = None
+    environment: str | None = None
+    visibility: str | None = None
+    level: int | None = None
+    max_age_days: int | None = None
+    where: tuple[Condition, ...] = ()
+    path: str = ""
+    """Where it stands in the policy, such as ``spec.require[0].signature``."""
+
+    def __post_init__(self) -> None:
+        if not self.by or not 1 <= self.at_least <= len(self.by):
+            raise ValueError("a demand without a signer proves nothing")
+        if self.kind == "attestation" and not self.predicate_types:
+            raise ValueError("an attestation of any type proves nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceSource:
+    """Another repository where signatures lie, and what its tags begin with (glued on without a separator)."""
+
+    repository: Repository | None
+    tag_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """One way to satisfy a policy: all `demands`, or a fixed answer."""
+
+    demands: tuple[Demand, ...] = ()
+    name: str = ""
+    static: Literal["pass", "fail"] | None = None
+    message: str = ""
+    source: EvidenceSource | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applications:
+    """The Applications a policy is about; an empty part asks for nothing."""
+
+    projects: tuple[Glob, ...] = ()
+    names: tuple[Glob, ...] = ()
+    repositories: tuple[Glob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyException:
+    """Images, by digest, that are let through although they do not pass, until the end of a day."""
+
+    images: tuple[ImagePattern, ...]
+    owner: str
+    reason: str
+    expires: date
+
+
+@dataclass(frozen=True, slots=True)
+class Platforms:
+    """What is verified of a multi-arch image: the index alone, all its platforms, or some."""
+
+    kind: Literal["index", "all", "some"] = "index"
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectName:
+    """Whether evidence that names an image must name this repository (`same`), or one that fits `patterns`."""
+
+    kind: Literal["any", "same", "patterns"] = "any"
+    patterns: tuple[ImagePattern, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One policy of the operator. `origin` is ``FILE:LINE``."""
+
+    name: str
+    origin: str
+    mode: Mode
+    images: tuple[ImagePattern, ...]
+    authorities: tuple[Authority, ...] = ()
+    exclude: tuple[ImagePattern, ...] = ()
+    applications: Applications | None = None
+    platforms: Platforms = Platforms()
+    subject_name: SubjectName = SubjectName()
+    exceptions: tuple[PolicyException, ...] = ()
+    match: tuple[Mapping[str, Any], ...] = ()
+    """`spec.match` of a ClusterImagePolicy as written; it is not applied here, so the policy holds for every object."""
+    foreign: bool = False
+    """Read from a ClusterImagePolicy."""
+    warnings: tuple[str, ...] = ()
+    """What a lint says of it."""
+
+    def __post_init__(self) -> None:
+        if not self.images or (not self.authorities and self.mode != "pin"):
+            raise ValueError("a policy without images, or without a demand, proves nothing")
+
+    @property
+    def require(self) -> tuple[Demand, ...]:
+        """All demands of all authorities."""
+        return tuple(demand for authority in self.authorities for demand in authority.demands)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it holds for some Applications or objects only."""
+        return self.applications is not None or bool(self.match)
+
+    def anchors(self) -> tuple[Anchor, ...]:
+        """The trust anchors that its demands name, each once."""
+        return tuple(dict.fromkeys(signer.anchor for demand in self.require for signer in demand.by))
+
+    def hosts(self) -> frozenset[str]:
+        """The registries that stand literally in its image patterns, and in the places of its signatures."""
+        written = {pattern.host for pattern in self.images}
+        elsewhere = {source.repository.host for source in self.sources() if source.repository is not None}
+        return frozenset(host for host in written | elsewhere if host is not None)
+
+    def sources(self) -> tuple[EvidenceSource, ...]:
+        """Where else its signatures lie, each once."""
+        return tuple(dict.fromkeys(a.source for a in self.authorities if a.source is not None))

@@ -1,0 +1,28 @@
+"""Predicate types by the short names that people know from cosign.
+
+cosign: cmd/cosign/cli/options/predicate.go. ``slsaprovenance`` means v0.2 there, and here.
+"""
+
+from argocd_provenance.evidence.values import PROVENANCE_V02, PROVENANCE_V1
+
+SHORT_NAMES = {
+    "custom": "https://cosign.sigstore.dev/attestation/v1",
+    "slsaprovenance": PROVENANCE_V02,
+    "slsaprovenance02": PROVENANCE_V02,
+    "slsaprovenance1": PROVENANCE_V1,
+    "spdx": "https://spdx.dev/Document",
+    "spdxjson": "https://spdx.dev/Document",
+    "cyclonedx": "https://cyclonedx.org/bom",
+    "link": "https://in-toto.io/Link/v1",
+    "vuln": "https://cosign.sigstore.dev/attestation/vuln/v1",
+    "openvex": "https://openvex.dev/ns",
+}
+
+PROVENANCE_TYPES = frozenset({PROVENANCE_V1, PROVENANCE_V02})
+
+
+def predicate_type(written: str) -> str | None:
+    """The predicate type that `written` names: a URI as it stands, or a short name; None for anything else."""
+    if written in SHORT_NAMES:
+        return SHORT_NAMES[written]
+    return written if "://" in written and " " not in written else None
