@@ -7,7 +7,7 @@ no parameter loosens anything, and one that is unknown, doubled or of the wrong 
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from argocd_provenance.errors import UsageError
@@ -29,7 +29,7 @@ class Parameters:
 
     enforce: bool = False
     deny_unmatched: bool = False
-    directory: DirectoryOptions = DirectoryOptions()
+    directory: DirectoryOptions = field(default_factory=DirectoryOptions)
 
 
 def parse_parameters(text: str) -> Parameters:
