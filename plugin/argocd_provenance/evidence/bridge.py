@@ -47,9 +47,13 @@ class Instance:
         for raw in candidate.timestamps if self._timestamps else ():
             try:
                 token = decode_timestamp_response(raw)
-                time = token.tst_info.gen_time
+                time, signers = token.tst_info.gen_time, len(token.signed_data.signer_infos)
             except ValueError as fault:
                 raise Refused("malformed", f"a timestamp cannot be read: {fault}") from None
+            if signers != 1:
+                # RFC 3161, 2.4.2: no signatures other than the authority's. rfc3161-client sees to it only where
+                # certificates are embedded.
+                raise Refused("malformed", f"a timestamp has exactly one signature, this one has {signers}")
             if any(self._stamped(token, time, message) for message in _stamped_messages(candidate)):
                 found.append(time)
         return found

@@ -4,6 +4,7 @@ As cosign: ECDSA with the curve's hash, then with SHA-256; RSA with PKCS#1 v1.5 
 sigstore-go: pkg/verify/signature.go. All else is refused by name.
 """
 
+import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -96,6 +97,18 @@ def unsupported(key: Any) -> str:
 def key_from(spki: bytes) -> Any:
     """The key that `spki` encodes."""
     return load_der_public_key(spki)
+
+
+def says_prehashed(key: Any, hint: str, entry_body: bytes) -> bool:
+    """Whether a signature that `key` did not make seems to be its Ed25519ph one: named by `hint`, or logged so.
+
+    Ed25519ph cannot be checked here. Nothing of this is proved, it only makes the refusal a better one.
+    """
+    if not isinstance(key, ed25519.Ed25519PublicKey):
+        return False
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    own = base64.b64encode(hashlib.sha256(spki).digest()).decode()
+    return hint == own or b'"sha512"' in entry_body or b"PKIX_ED25519_PH" in entry_body
 
 
 def check_signature(key: Any, signature: bytes, signed: Signed) -> None:

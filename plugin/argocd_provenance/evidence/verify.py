@@ -116,7 +116,13 @@ class Verifier:
     def _by_key(self, candidate: Candidate, anchor: KeyAnchor, signed: keys.Signed) -> _Proved:
         if candidate.certificate is not None:
             raise Refused("has-certificate", "it is signed with a certificate, a key is expected")
-        keys.check_signature(keys.key_from(anchor.spki), candidate.signature, signed)
+        key = keys.key_from(anchor.spki)
+        try:
+            keys.check_signature(key, candidate.signature, signed)
+        except Refused:
+            if keys.says_prehashed(key, candidate.key_hint, candidate.entry.body if candidate.entry else b""):
+                raise Refused("ed25519ph", f"{REJECTIONS['ed25519ph']}: use an ECDSA P-256 key") from None
+            raise
         if not anchor.log:
             return _Proved(None, None, ())
         times = _times(self._instance(anchor.domain), candidate, _LOG_ONLY)

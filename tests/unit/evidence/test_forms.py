@@ -1,7 +1,9 @@
 """Every form that registries hold verifies, and says the same about the image."""
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -17,6 +19,7 @@ from support.signing import (
     bundle_candidate,
     by_key,
     code,
+    entry_note,
     evidence,
     layer_candidate,
     provenance,
@@ -24,7 +27,8 @@ from support.signing import (
     verify,
 )
 
-from argocd_provenance.demo.sigstore import GITHUB, Signer, statement
+from argocd_provenance.demo.sigstore import GITHUB, Layer, Signer, statement
+from argocd_provenance.demo.sigstore.wire import b64
 from argocd_provenance.evidence.parts import Candidate
 from argocd_provenance.evidence.values import PROVENANCE_V02, DomainAnchor, Rejected
 from argocd_provenance.evidence.verify import Artifact
@@ -260,8 +264,33 @@ class TestFiles:
 
     def test_a_bundle_made_of_an_old_layer(self) -> None:
         """An intoto 0.0.1 entry binds the layer; a bundle converted from it is bound by what cosign stores."""
-        layer = SIGSTORE.attest_layer(provenance(), SIGSTORE.issue(), kind="intoto/0.0.1")
-        candidate = layer_candidate(layer)
-        assert isinstance(candidate, Candidate)
+        bundle = converted(SIGSTORE.attest_layer(provenance(), SIGSTORE.issue(), kind="intoto/0.0.1"))
+        other = converted(SIGSTORE.attest_layer(provenance(), SIGSTORE.issue(), kind="intoto/0.0.1"))
 
-        assert evidence(verify(candidate)).digest == Digest.of(layer.content)
+        assert evidence(verify(bundle_candidate(bundle))).form == "bundle"
+        bundle["verificationMaterial"]["tlogEntries"] = other["verificationMaterial"]["tlogEntries"]
+        assert code(verify(bundle_candidate(bundle))) == "verification"
+
+
+def converted(layer: Layer) -> dict[str, Any]:
+    """The v0.1 bundle that `cosign bundle create` makes of an attestation layer."""
+    candidate, note = layer_candidate(layer), entry_note(layer)
+    assert isinstance(candidate, Candidate)
+    assert candidate.entry is not None
+    assert candidate.certificate is not None
+    payload = note["Payload"]
+    entry = {
+        "logIndex": str(payload["logIndex"]),
+        "logId": {"keyId": b64(candidate.entry.log_id)},
+        "kindVersion": {"kind": candidate.entry.kind, "version": candidate.entry.version},
+        "integratedTime": str(payload["integratedTime"]),
+        "inclusionPromise": {"signedEntryTimestamp": note["SignedEntryTimestamp"]},
+        "canonicalizedBody": payload["body"],
+    }
+    chain = {"certificates": [{"rawBytes": b64(candidate.certificate)}]}
+    envelope = json.loads(layer.content)
+    return {
+        "mediaType": "application/vnd.dev.sigstore.bundle+json;version=0.1",
+        "verificationMaterial": {"x509CertificateChain": chain, "tlogEntries": [entry]},
+        "dsseEnvelope": envelope,
+    }

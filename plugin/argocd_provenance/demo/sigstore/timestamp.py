@@ -77,23 +77,30 @@ class TimestampAuthority:
         self, message: bytes, at: datetime, *, certificates: tuple[x509.Certificate, ...] = (), signers: int = 1
     ) -> bytes:
         """A TimeStampResp over the SHA-256 of `message`, with `certificates` embedded and that many SignerInfos."""
+        return self.stamp_digest(sha256(message), at, certificates=certificates, signers=signers)
+
+    def stamp_digest(
+        self, digest: bytes, at: datetime, *, certificates: tuple[x509.Certificate, ...] = (), signers: int = 1
+    ) -> bytes:
+        """The same over a SHA-256 digest, which is all that a timestamp request carries."""
         self._serial += 1
         info = tlv(
             SEQUENCE,
             integer(1),
             _POLICY,
-            tlv(SEQUENCE, _SHA256, tlv(OCTET_STRING, sha256(message))),
+            tlv(SEQUENCE, _SHA256, tlv(OCTET_STRING, digest)),
             integer(self._serial),
             tlv(GENERALIZED_TIME, at.astimezone(UTC).strftime("%Y%m%d%H%M%SZ").encode()),
         )
-        embedded = tlv(_EXPLICIT, *(der(certificate) for certificate in certificates)) if certificates else b""
+        # DER: the members of a SET OF stand in the order of their encodings.
+        embedded = tlv(_EXPLICIT, *sorted(der(certificate) for certificate in certificates)) if certificates else b""
         signed_data = tlv(
             SEQUENCE,
             integer(3),
             tlv(SET, _SHA256),
             tlv(SEQUENCE, _TST_INFO, tlv(_EXPLICIT, tlv(OCTET_STRING, info))),
             embedded,
-            tlv(SET, *(self._signer_info(info) for _ in range(signers))),
+            tlv(SET, *sorted(self._signer_info(info) for _ in range(signers))),
         )
         granted = tlv(SEQUENCE, integer(0))
         return tlv(SEQUENCE, granted, tlv(SEQUENCE, _SIGNED_DATA, tlv(_EXPLICIT, signed_data)))
