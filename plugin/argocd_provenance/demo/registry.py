@@ -14,35 +14,16 @@ attached is listed under the fallback tag, as clients do for registries that lac
 
 import hashlib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from http import HTTPStatus
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from argocd_provenance.demo.contents import OCI_CONFIG, OCI_EMPTY, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Contents, describe, encode
-from argocd_provenance.demo.registryserver import Server
+from argocd_provenance.demo.registryserver import Answer, Request, Server, refusal
+
+__all__ = ["Answer", "Registry", "Request", "refusal"]
 
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What is sent instead of the truth. A body in pieces is sent chunked; `drop` closes the connection without a word."""
-
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | Iterable[bytes] = b""
-    drop: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One line of the log: `path` with its query, and the headers in lower case."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
 
 
 class Registry:
@@ -164,12 +145,6 @@ class Registry:
         """The logged requests as ``GET /v2/…``, those that contain all of `parts`."""
         lines = [f"{request.method} {request.path}" for request in self.requests]
         return [line for line in lines if all(part in line for part in parts)]
-
-
-def refusal(status: int, code: str, message: str) -> Answer:
-    """An error as the distribution specification words it."""
-    body = encode({"errors": [{"code": code, "message": message or HTTPStatus(status).phrase}]})
-    return Answer(status, {"Content-Type": "application/json"}, body)
 
 
 def _sha256(content: bytes) -> str:

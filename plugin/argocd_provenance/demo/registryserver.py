@@ -8,7 +8,9 @@ import contextlib
 import re
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,11 +18,30 @@ from urllib.parse import parse_qs, urlsplit
 from argocd_provenance.demo.contents import OCI_INDEX, describe, encode
 
 if TYPE_CHECKING:
-    from argocd_provenance.demo.registry import Answer, Registry
+    from argocd_provenance.demo.registry import Registry
 
 _PATH = re.compile(r"/v2/(?P<repository>.+)/(?P<what>manifests|blobs|referrers|tags)/(?P<name>[^/]+)")
 _UPLOAD = re.compile(r"/v2/(?P<repository>.+)/blobs/uploads/(?P<name>[^/]*)")
 _POLL = 0.02  # seconds that `stop` may wait for the accepting thread
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent instead of the truth. A body in pieces is sent chunked; `drop` closes the connection without a word."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | Iterable[bytes] = b""
+    drop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One line of the log: `path` with its query, and the headers in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
 
 
 class Server:
@@ -94,14 +115,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._handle()
 
     def _handle(self) -> None:
-        from argocd_provenance.demo.registry import Request  # noqa: PLC0415 - the registry imports this module
-
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         planned = self.server.registry.note(Request(self.command, self.path, headers))
         self._send(planned if planned is not None else self._truth(headers, body))
 
-    def _send(self, answer: "Answer") -> None:
+    def _send(self, answer: Answer) -> None:
         if answer.drop:
             self.close_connection = True
             return
@@ -123,9 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
 
-    def _truth(self, headers: Mapping[str, str], body: bytes) -> "Answer":
-        from argocd_provenance.demo.registry import Answer, refusal  # noqa: PLC0415 - the registry imports this module
-
+    def _truth(self, headers: Mapping[str, str], body: bytes) -> Answer:
         path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
         if path == "/token":
             return self._token(headers, query.get("scope", [""])[0])
@@ -144,9 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._store(match["repository"], match["name"], headers.get("content-type", ""), body)
         return self._content(match["repository"], match["what"], match["name"])
 
-    def _content(self, repository: str, what: str, name: str) -> "Answer":
-        from argocd_provenance.demo.registry import Answer, refusal  # noqa: PLC0415 - the registry imports this module
-
+    def _content(self, repository: str, what: str, name: str) -> Answer:
         contents = self.server.registry.contents
         if what == "referrers":
             if not self.server.registry.referrers:
@@ -160,18 +175,14 @@ class _Handler(BaseHTTPRequestHandler):
             return Answer(200, {"Content-Type": "application/octet-stream", "Docker-Content-Digest": name}, blob)
         return refusal(404, "MANIFEST_UNKNOWN" if what == "manifests" else "BLOB_UNKNOWN", f"{what[:-1]} unknown")
 
-    def _upload(self, repository: str, body: bytes) -> "Answer":
+    def _upload(self, repository: str, body: bytes) -> Answer:
         """A blob: POST opens an upload, PUT with the bytes closes it (distribution-spec, "POST then PUT")."""
-        from argocd_provenance.demo.registry import Answer  # noqa: PLC0415 - the registry imports this module
-
         if self.command == "POST":
             return Answer(202, {"Location": f"/v2/{repository}/blobs/uploads/1"})
         descriptor = self.server.registry.push_blob(repository, body)
         return Answer(201, {"Location": f"/v2/{repository}/blobs/{descriptor['digest']}", "Docker-Content-Digest": descriptor["digest"]})
 
-    def _store(self, repository: str, name: str, media_type: str, body: bytes) -> "Answer":
-        from argocd_provenance.demo.registry import Answer  # noqa: PLC0415 - the registry imports this module
-
+    def _store(self, repository: str, name: str, media_type: str, body: bytes) -> Answer:
         descriptor = describe(body, media_type)
         self.server.registry.contents.store(repository, body, media_type, None if ":" in name else name)
         return Answer(201, {"Location": f"/v2/{repository}/manifests/{name}", "Docker-Content-Digest": descriptor["digest"]})
@@ -190,13 +201,17 @@ class _Handler(BaseHTTPRequestHandler):
             return f'Bearer realm="{realm}",service="{registry.host}",scope="{scope}"'
         return None if registry.login and given == _basic(registry.login) else 'Basic realm="demo"'
 
-    def _token(self, headers: Mapping[str, str], scope: str) -> "Answer":
-        from argocd_provenance.demo.registry import Answer, refusal  # noqa: PLC0415 - the registry imports this module
-
+    def _token(self, headers: Mapping[str, str], scope: str) -> Answer:
         login = self.server.registry.login
         if login is not None and headers.get("authorization") != _basic(login):
             return refusal(401, "UNAUTHORIZED", "incorrect username or password")
         return Answer(200, {"Content-Type": "application/json"}, encode({"token": _token_for(scope), "expires_in": 300}))
+
+
+def refusal(status: int, code: str, message: str) -> Answer:
+    """An error as the distribution specification words it."""
+    body = encode({"errors": [{"code": code, "message": message or HTTPStatus(status).phrase}]})
+    return Answer(status, {"Content-Type": "application/json"}, body)
 
 
 def _token_for(scope: str) -> str:

@@ -66,10 +66,15 @@ def endpoints(repository: Repository, hosts: Sequence[HostSettings]) -> tuple[En
     return (mirror, itself) if settings.fallback else (mirror,)
 
 
+def address_of(host: str, scheme: str = "https") -> str:
+    """The URL at which the registry of `host` listens."""
+    return f"{scheme}://{_API_HOSTS.get(host, host)}"
+
+
 def _host_endpoint(host: str, settings: HostSettings) -> Endpoint:
     plain = settings.plain_http or (is_loopback(host) and settings.ca_file is None and not settings.tls)
     scheme = "http" if plain else "https"
-    return Endpoint(f"{scheme}://{_API_HOSTS.get(host, host)}", host, settings, not plain or (is_loopback(host) and not settings.plain_http))
+    return Endpoint(address_of(host, scheme), host, settings, not plain or (is_loopback(host) and not settings.plain_http))
 
 
 def _mirror_endpoint(mirror: str, named: dict[str, HostSettings]) -> Endpoint:

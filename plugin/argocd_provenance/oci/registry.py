@@ -1,0 +1,325 @@
+"""A registry client for one run: resolve, manifest, blob, and what hangs on a digest.
+
+One law: the host is permitted before a packet leaves, and bytes are checked against their digest before anyone sees them.
+
+Source: distribution-spec 1.1.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+from urllib.parse import urljoin, urlsplit
+
+from argocd_provenance.deadline import Deadline
+from argocd_provenance.errors import DigestMismatch, InvalidReference, RegistryError
+from argocd_provenance.oci import attached
+from argocd_provenance.oci.attached import REFERRERS, Gathered, Listing, Place
+from argocd_provenance.oci.bearer import Authority
+from argocd_provenance.oci.credentials import Credentials
+from argocd_provenance.oci.descriptor import ACCEPTED, OCI_INDEX, Descriptor, Index, Manifest, parse_manifest
+from argocd_provenance.oci.once import Once
+from argocd_provenance.oci.redirects import Lookup, same_origin
+from argocd_provenance.oci.reference import Digest, Reference, Repository
+from argocd_provenance.oci.replies import Reply, error_codes, misbehaved, refused, shown
+from argocd_provenance.oci.settings import Endpoint, HostSettings, address_of, endpoints
+from argocd_provenance.oci.transport import Transport
+
+# No manifest, and no evidence, that we read comes near these; a longer one is an attack or a mistake.
+MANIFEST_LIMIT = 4 * 1024 * 1024
+BLOB_LIMIT = 16 * 1024 * 1024
+
+_PAGES = 16
+_WORKERS = 16
+_LINK = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
+# What a registry that has the Referrers API says of a repository or digest: it is no word about the API.
+_ABOUT_CONTENT = frozenset({"NAME_UNKNOWN", "NAME_INVALID", "MANIFEST_UNKNOWN", "DIGEST_INVALID"})
+
+_Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
+
+
+class Registry:
+    """The registries that the operator permits; for many threads, until `close`.
+
+    `permitted` says of a host whether it may be asked. `sleep` and `lookup` are for tests.
+    """
+
+    def __init__(
+        self,
+        hosts: Sequence[HostSettings],
+        permitted: Callable[[str], bool],
+        credentials: Credentials,
+        deadline: Deadline,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        lookup: Lookup | None = None,
+    ) -> None:
+        self._hosts = tuple(hosts)
+        self._permitted = permitted
+        self._deadline = deadline
+        self._transport = Transport(_by_address(self._hosts), deadline, sleep=sleep, lookup=lookup)
+        self._authority = Authority(self._transport, credentials)
+        self._tags: Once[tuple[Repository, str], tuple[Digest, Manifest | Index]] = Once(deadline)
+        self._manifests: Once[tuple[Repository, Digest], Manifest | Index] = Once(deadline)
+        self._blobs: Once[tuple[Repository, Digest, int], bytes] = Once(deadline)
+        self._api = _ReferrersApi(deadline)
+        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="registry")
+
+    def resolve(self, reference: Reference) -> Digest:
+        """The digest that `reference` stands for: its own, or that of the bytes its tag names now.
+
+        A tag is asked for once in a run. Raises `RegistryError`.
+        """
+        if reference.digest is not None:
+            return reference.digest
+        return self._tag(reference.repository, reference.effective_tag or "latest")[0]
+
+    def manifest(self, repository: Repository, digest: Digest) -> Manifest | Index:
+        """The manifest `digest`. Raises `RegistryError`; `DigestMismatch` when the registry sends other bytes."""
+        return self._manifests.fetch((repository, digest), lambda: self._fetch_manifest(repository, digest))
+
+    def blob(self, repository: Repository, descriptor: Descriptor) -> bytes:
+        """The blob of `descriptor`, checked against digest and size. Raises `RegistryError`."""
+        key = (repository, descriptor.digest, descriptor.size)
+        return self._blobs.fetch(key, lambda: self._fetch_blob(repository, descriptor))
+
+    def children(self, repository: Repository, digest: Digest) -> Mapping[str, Digest]:
+        """The manifests of an index by platform (``linux/arm64/v8``), in its order; none for the manifest of one image.
+
+        A child without a platform can run anywhere: it is listed as ``any@<digest>``. ``unknown/unknown`` is what
+        BuildKit calls its attestations; nothing runs it. Two children of one platform are ``registry-misbehaved``:
+        which of them a node runs is not ours to guess.
+        """
+        found = self.manifest(repository, digest)
+        children: dict[str, Digest] = {}
+        for child in found.manifests if isinstance(found, Index) else ():
+            platform = str(child.platform) if child.platform is not None else ""
+            if platform == "unknown/unknown":
+                continue
+            name = platform or f"any@{child.digest}"
+            if children.setdefault(name, child.digest) != child.digest:
+                raise RegistryError(f"{repository}@{digest}: two manifests for {name[:100]}", code="registry-misbehaved")
+        return children
+
+    def gather(self, repository: Repository, digest: Digest, place: Place, *, tag_prefix: str = "") -> Gathered:
+        """All that hangs on `digest` at `place`; never a `RegistryError`, see `attached.gather`."""
+        return attached.gather(self, repository, digest, place, tag_prefix)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._workers.shutdown(wait=False, cancel_futures=True)
+        self._transport.close()
+
+    # -- what discovery asks (`attached.Source`) -----------------------------------------------------------------------
+
+    def tagged(self, repository: Repository, tag: str) -> Manifest | Index:
+        """The manifest under `tag`."""
+        return self._tag(repository, tag)[1]
+
+    def known(self, repository: Repository, digest: Digest) -> Manifest | Index | None:
+        """The manifest `digest`, if it was fetched before."""
+        return self._manifests.peek((repository, digest))
+
+    def each(self, ask: Callable[[_Item], _Found], items: Sequence[_Item]) -> Iterable[_Found]:
+        """`ask` of every item, in order: some at once, unless we are one of those already."""
+        if len(items) < 2 or threading.current_thread().name.startswith("registry"):
+            return map(ask, items)
+        return self._workers.map(ask, items)
+
+    def referrers(self, repository: Repository, digest: Digest) -> Listing | None:
+        """The listing of the Referrers API; None where the registry has no such API, which is asked once a host."""
+        endpoint = self._endpoints(repository)[0]
+        return self._api.ask(endpoint.base, lambda: self._list(endpoint, repository, digest))
+
+    # -- requests ------------------------------------------------------------------------------------------------------
+
+    def _tag(self, repository: Repository, tag: str) -> tuple[Digest, Manifest | Index]:
+        return self._tags.fetch((repository, tag), lambda: self._fetch_tag(repository, tag))
+
+    def _fetch_tag(self, repository: Repository, tag: str) -> tuple[Digest, Manifest | Index]:
+        reply = self._get(repository, f"manifests/{tag}", MANIFEST_LIMIT, _ACCEPT)
+        digest = Digest.of(reply.body)
+        _check_header(reply)
+        manifest = _parsed(reply)
+        self._manifests.put((repository, digest), manifest)
+        return digest, manifest
+
+    def _fetch_manifest(self, repository: Repository, digest: Digest) -> Manifest | Index:
+        reply = self._get(repository, f"manifests/{digest}", MANIFEST_LIMIT, _ACCEPT)
+        _check_digest(reply, digest)
+        return _parsed(reply)
+
+    def _fetch_blob(self, repository: Repository, descriptor: Descriptor) -> bytes:
+        if descriptor.size > BLOB_LIMIT:
+            raise RegistryError(f"{repository}@{descriptor.digest} has {descriptor.size} bytes; more than {BLOB_LIMIT} are not read", code="too-many")
+        reply = self._get(repository, f"blobs/{descriptor.digest}", descriptor.size, {})
+        if len(reply.body) != descriptor.size:
+            raise DigestMismatch(f"{shown(reply.url)}: {len(reply.body)} bytes, not {descriptor.size}", status=200, url=shown(reply.url))
+        _check_digest(reply, descriptor.digest)
+        return reply.body
+
+    def _get(self, repository: Repository, what: str, limit: int, headers: Mapping[str, str]) -> Reply:
+        """A success from the first endpoint that has one; other bytes than asked for are never made good by the next."""
+        candidates = self._endpoints(repository)
+        for endpoint in candidates[:-1]:
+            try:
+                return self._success(endpoint, repository, what, limit, headers)
+            except DigestMismatch:
+                raise
+            except RegistryError:
+                continue
+        return self._success(candidates[-1], repository, what, limit, headers)
+
+    def _success(self, endpoint: Endpoint, repository: Repository, what: str, limit: int, headers: Mapping[str, str]) -> Reply:
+        reply = self._ask(endpoint, repository, f"{endpoint.base}/v2/{repository.path}/{what}", limit, headers)
+        if reply.status != 200:
+            raise refused(reply)
+        return reply
+
+    def _ask(self, endpoint: Endpoint, repository: Repository, url: str, limit: int, headers: Mapping[str, str]) -> Reply:
+        """The answer, after one answer to the registry's challenge."""
+        sent = self._authority.header(endpoint, repository.path)
+        reply = self._transport.send(url, _with(headers, sent), max(limit, _ERROR_LIMIT))
+        if reply.status == 401:
+            header = self._authority.answer(endpoint, repository.path, reply, sent)
+            if header is not None and header != sent:
+                reply = self._transport.send(url, _with(headers, header), max(limit, _ERROR_LIMIT))
+        if reply.status == 200 and len(reply.body) > limit:
+            raise misbehaved(reply, f"sends more than {limit} bytes")
+        return reply
+
+    def _endpoints(self, repository: Repository) -> tuple[Endpoint, ...]:
+        if not self._permitted(repository.host):
+            raise RegistryError(
+                f"{repository.host} may not be asked: neither `registries` in the config nor a policy's image pattern names it", code="registry-forbidden"
+            )
+        return endpoints(repository, self._hosts)
+
+    def _list(self, endpoint: Endpoint, repository: Repository, digest: Digest) -> "Listing | _Absent":
+        """All pages, as far as we read them."""
+        url, seen = f"{endpoint.base}/v2/{repository.path}/referrers/{digest}", set[str]()
+        found: tuple[Descriptor, ...] = ()
+        while True:
+            seen.add(url)
+            reply = self._ask(endpoint, repository, url, MANIFEST_LIMIT, {"Accept": OCI_INDEX})
+            if (absent := _absent(reply)) is not None and not found:
+                return absent
+            if reply.status != 200:
+                raise refused(reply)
+            index = _parsed(reply)
+            if not isinstance(index, Index):
+                raise misbehaved(reply, "the list of referrers is no index")
+            found += index.manifests
+            following = _next(reply)
+            if following is None:
+                return Listing(found)
+            if following in seen:
+                raise misbehaved(reply, "the pages of referrers go round in a circle")
+            if len(found) > REFERRERS or len(seen) >= _PAGES:
+                return Listing(found, complete=False)
+            url = following
+
+
+_ACCEPT = {"Accept": ", ".join(ACCEPTED)}
+_ERROR_LIMIT = 64 * 1024  # the body of a refusal may be longer than the blob that was asked for
+
+
+class _Absent:
+    """The Referrers API gave nothing usable; `everywhere` when that holds for the whole host."""
+
+    def __init__(self, *, everywhere: bool) -> None:
+        self.everywhere = everywhere
+
+
+class _ReferrersApi:
+    """Remembers per host that the API is missing: one thread asks first, the others wait for what it learns."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._lock = threading.Lock()
+        self._probed: dict[str, threading.Event] = {}
+        self._missing: set[str] = set()
+
+    def ask(self, base: str, ask: Callable[[], Listing | _Absent]) -> Listing | None:
+        """What `ask` returns, unless the host is known to lack the API."""
+        with self._lock:
+            first = base not in self._probed
+            probed = self._probed.setdefault(base, threading.Event())
+        if not first:
+            probed.wait(self._deadline.remaining())
+            self._deadline.check(f"{base} was asked for referrers")
+            if base in self._missing:
+                return None
+        try:
+            answer = ask()
+            if isinstance(answer, Listing):
+                return answer
+            if answer.everywhere:
+                self._missing.add(base)
+            return None
+        finally:
+            probed.set()
+
+
+def _absent(reply: Reply) -> _Absent | None:
+    """Whether `reply` means that there is no Referrers API (go-containerregistry: pkg/v1/remote/referrers.go)."""
+    if reply.status == 200:
+        return None if reply.media_type == OCI_INDEX else _Absent(everywhere=True)
+    if reply.status in (400, 404, 405, 406):
+        return _Absent(everywhere=not any(code in _ABOUT_CONTENT for code, _ in error_codes(reply.body)))
+    return None
+
+
+def _next(reply: Reply) -> str | None:
+    """The next page, which must be on the same host (RFC 8288)."""
+    match = _LINK.search(reply.headers.get("link", "")[:4096])
+    if match is None:
+        return None
+    url = urljoin(reply.url, match[1])
+    try:
+        same = same_origin(urlsplit(reply.url), urlsplit(url))
+    except ValueError:
+        same = False
+    if not same:
+        raise misbehaved(reply, "the next page of referrers is on another host")
+    return url
+
+
+def _parsed(reply: Reply) -> Manifest | Index:
+    try:
+        return parse_manifest(reply.body)
+    except RegistryError as error:
+        raise misbehaved(reply, str(error)) from None
+
+
+def _check_digest(reply: Reply, digest: Digest) -> None:
+    found = Digest.of(reply.body, digest.algorithm)
+    if found != digest:
+        raise DigestMismatch(f"{shown(reply.url)}: the registry sent {found}", status=reply.status, url=shown(reply.url))
+    _check_header(reply)
+
+
+def _check_header(reply: Reply) -> None:
+    """``Docker-Content-Digest``, where it stands, must say what the bytes say."""
+    text = reply.headers.get("docker-content-digest", "").strip()
+    if not text:
+        return
+    try:
+        claimed = Digest(text)
+    except InvalidReference:
+        raise misbehaved(reply, "`Docker-Content-Digest` is no digest") from None
+    found = Digest.of(reply.body, claimed.algorithm)
+    if found != claimed:
+        raise DigestMismatch(f"{shown(reply.url)}: the registry sent {found}, and says it is {claimed}", status=reply.status, url=shown(reply.url))
+
+
+def _with(headers: Mapping[str, str], authorization: str | None) -> Mapping[str, str]:
+    return headers if authorization is None else {**headers, "Authorization": authorization}
+
+
+def _by_address(hosts: Sequence[HostSettings]) -> dict[str, HostSettings]:
+    """Settings by the host and port that stand in a URL: Docker Hub's are not those of its name."""
+    return {urlsplit(address_of(settings.host)).netloc: settings for settings in hosts}
