@@ -54,12 +54,27 @@ def survives(mutant: Mutant) -> str | None:
         if text.count(mutant.old) != 1:
             return f"`old` occurs {text.count(mutant.old)} times in {mutant.file}"
         target.write_text(text.replace(mutant.old, mutant.new))
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *shlex.split(mutant.tests)]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+            *shlex.split(mutant.tests),
+        ]
         environment = {**os.environ, "PYTHONPATH": str(copy / "plugin"), "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            command, cwd=copy, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
         if done.returncode == 1:
             return None
-        return f"pytest exited {done.returncode}, 1 (a failed test) was expected\n{done.stdout[-600:]}{done.stderr[-300:]}"
+        return (
+            f"pytest exited {done.returncode}, 1 (a failed test) was expected\n{done.stdout[-600:]}{done.stderr[-300:]}"
+        )
 
 
 def main(words: list[str]) -> int:

@@ -34,9 +34,13 @@ class InvalidReference(Error):
 
 
 class RenderError(Error):
-    """The renderer failed, is missing, or printed nothing."""
+    """The renderer failed, is missing, or printed nothing (`code`: ``empty-render``)."""
 
     code = "render-failed"
+
+    def __init__(self, message: str, *, code: str = "render-failed") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class DocumentError(Error):

@@ -58,5 +58,7 @@ def main() -> None:
         _group(prog_name="argocd-provenance")
     except Exception as error:
         # The first line is what Argo CD shows; the traceback below it is for the issue tracker.
-        sys.stderr.write(f"image policy: could not decide [internal] {type(error).__name__}: a fault in argocd-provenance\n")
+        sys.stderr.write(
+            f"image policy: could not decide [internal] {type(error).__name__}: a fault in argocd-provenance\n"
+        )
         raise

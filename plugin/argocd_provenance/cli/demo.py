@@ -6,7 +6,12 @@ import click
 
 
 @click.command()
-@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Leave all files in DIR, for a look with other tools.", metavar="DIR")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Leave all files in DIR, for a look with other tools.",
+    metavar="DIR",
+)
 @click.option("--serve", is_flag=True, help="Keep the demo's registry running until interrupted.")
 def command(keep: Path | None, *, serve: bool) -> None:
     """Show the whole product on loopback, without network, in a few seconds.

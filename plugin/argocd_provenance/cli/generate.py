@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from argocd_provenance.cli import options
-from argocd_provenance.errors import Error, FileFaults, OperatorError, UsageError
+from argocd_provenance.errors import Error, OperatorError
 from argocd_provenance.report.model import Report
 from argocd_provenance.verdict import CODES, Finding
 
@@ -17,18 +17,24 @@ from argocd_provenance.verdict import CODES, Finding
 @options.config
 @options.output
 @options.explain
-@click.option("--report", "report_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the JSON report to FILE as well.")
+@click.option(
+    "--report",
+    "report_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the JSON report to FILE as well.",
+)
 def command(source: str, config: Path | None, output: str, report_file: Path | None, *, explain: bool) -> None:
     """Render DIR, or read manifests from standard input (-), and print them with verified digests.
 
     Standard output gets the manifests, whole or not at all; standard error gets the report, verdict first.
     """
-    from argocd_provenance.cli import streams, wiring
+    from argocd_provenance.cli import gate, streams
 
     progress = streams.Progress()
     manifests = None
     try:
-        manifests, report = wiring.generate(source, sys.stdin.buffer, config, os.environ, progress)
+        manifests, report = gate.generate(source, sys.stdin.buffer, config, os.environ, progress)
     except OperatorError:
         raise
     except Error as error:
@@ -39,6 +45,3 @@ def command(source: str, config: Path | None, output: str, report_file: Path | N
         streams.write_output(manifests)
     streams.write_report(report, output, explain=explain, limit=None if sys.stderr.isatty() else 4096)
     click.get_current_context().exit(report.exit_code)
-
-
-__all__ = ["FileFaults", "UsageError", "command"]

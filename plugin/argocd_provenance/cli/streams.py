@@ -21,7 +21,9 @@ def write_output(text: str) -> None:
         raise Error(f"standard output could not be written: {error.strerror}") from error
 
 
-def write_report(report: Report, form: str, *, explain: bool = False, to_stdout: bool = False, limit: int | None) -> None:
+def write_report(
+    report: Report, form: str, *, explain: bool = False, to_stdout: bool = False, limit: int | None
+) -> None:
     """Print `report` in `form` (text, json, sarif, junit); colours only for a person at a terminal."""
     stream = sys.stdout if to_stdout else sys.stderr
     if form == "text":

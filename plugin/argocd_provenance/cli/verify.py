@@ -10,19 +10,48 @@ from argocd_provenance.cli import options
 
 @click.command()
 @click.argument("references", nargs=-1, metavar="[REF...|ARTIFACT]")
-@click.option("--policy", "policies", multiple=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Judge by these policies only; repeats.")
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Judge by these policies only; repeats.",
+)
 @click.option("--certificate-identity", metavar="S", help="Who must have signed: the certificate's subject, exactly.")
-@click.option("--certificate-identity-regexp", metavar="RE", help="The same as a regular expression (RE2) for the whole subject.")
+@click.option(
+    "--certificate-identity-regexp", metavar="RE", help="The same as a regular expression (RE2) for the whole subject."
+)
 @click.option("--certificate-oidc-issuer", metavar="URL", help="Who must have vouched for the signer.")
-@click.option("--key", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="The public key that must have signed.")
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The public key that must have signed.",
+)
 @click.option("--no-log", is_flag=True, help="With --key: do not demand a transparency log entry.")
-@click.option("--type", "predicate_type", metavar="signature|TYPE", help="What must be signed: a signature, or an attestation of TYPE (a predicate type, or cosign's short name).")
+@click.option(
+    "--type",
+    "predicate_type",
+    metavar="signature|TYPE",
+    help="What must be signed: a signature, or an attestation of TYPE (a predicate type, or cosign's short name).",
+)
 @click.option("--source-repository", metavar="URL", help="The repository that the build must have been made from.")
 @click.option("--source-ref", metavar="REF", help="The Git ref that the build must have been made from.")
 @click.option("--source-commit", metavar="SHA", help="The commit that the build must have been made from.")
 @click.option("--builder-id", metavar="ID", help="The builder that must have built it.")
-@click.option("--bundle", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Judge this bundle offline; the argument is a file, sha256:HEX or sha512:HEX.")
-@click.option("--trusted-root", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Trust this Sigstore instance instead of every other.")
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Judge this bundle offline; the argument is a file, sha256:HEX or sha512:HEX.",
+)
+@click.option(
+    "--trusted-root",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Trust this Sigstore instance instead of every other.",
+)
 @click.option("--domain", metavar="NAME", help="The trust domain of the config to use. [default: public-good]")
 @options.config
 @options.output

@@ -41,14 +41,18 @@ def _first_act(say: Say, world: World) -> bool:
     say("1. An application whose image the team's own pipeline built and signed.")
     done = _run(say, world, "generate", "good")
     before = (world.folder / "good" / "web.yaml").read_text()
-    changes = difflib.unified_diff(before.splitlines(), done.stdout.splitlines(), "in Git", "what Argo CD applies", lineterm="", n=0)
+    changes = difflib.unified_diff(
+        before.splitlines(), done.stdout.splitlines(), "in Git", "what Argo CD applies", lineterm="", n=0
+    )
     say("\n".join(f"   {line}" for line in changes if not line.startswith("@@")))
     say(f"   {done.stderr.strip()}")
     return done.returncode == 0 and "@sha256:" in done.stdout
 
 
 def _second_act(say: Say, world: World) -> bool:
-    say("\n2. An application with an unsigned image, one from a fork's pipeline, and one whose tag was moved after signing.")
+    say(
+        "\n2. An application with an unsigned image, one from a fork's pipeline, and one whose tag was moved after signing."
+    )
     done = _run(say, world, "generate", "bad")
     say(_indented(done.stderr))
     say(f"   exit code {done.returncode}, {len(done.stdout)} bytes of manifests: nothing is deployed.")
@@ -73,7 +77,9 @@ def _run(say: Say, world: World, *arguments: str) -> subprocess.CompletedProcess
         "ARGOCD_APP_PROJECT_NAME": "default",
     }
     command = [sys.executable, "-I", "-m", "argocd_provenance", *arguments]
-    return subprocess.run(command, cwd=world.folder, env=environment, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - our own program, no shell
+    return subprocess.run(
+        command, cwd=world.folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )  # noqa: S603 - our own program, no shell
 
 
 def _indented(text: str) -> str:
@@ -82,10 +88,14 @@ def _indented(text: str) -> str:
 
 def _what_is_left(say: Say, world: World) -> None:
     say("")
-    say(f"{world.folder} holds the applications, the policy, the trust root and the signed bundle. Look with other tools:")
+    say(
+        f"{world.folder} holds the applications, the policy, the trust root and the signed bundle. Look with other tools:"
+    )
     digest = world.good_digest
     say(f"  argocd-provenance verify --bundle web.bundle.json {digest} --trusted-root trusted_root.json \\")
     say(f"    --certificate-identity {world.identity} --certificate-oidc-issuer {world.issuer} --type slsaprovenance1")
-    say("  cosign verify-blob-attestation --bundle web.bundle.json --trusted-root trusted_root.json --type slsaprovenance1 \\")
+    say(
+        "  cosign verify-blob-attestation --bundle web.bundle.json --trusted-root trusted_root.json --type slsaprovenance1 \\"
+    )
     say(f"    --certificate-identity {world.identity} --certificate-oidc-issuer {world.issuer} \\")
     say(f"    --digest {digest.removeprefix('sha256:')} --digestAlg sha256")

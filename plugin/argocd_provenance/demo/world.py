@@ -7,9 +7,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from argocd_provenance.demo.registry import Registry
-from argocd_provenance.demo.sigstore import VirtualSigstore
+from argocd_provenance.demo.sigstore import GITHUB, VirtualSigstore, encode, statement
 
-GITHUB = "https://token.actions.githubusercontent.com"
 PROVENANCE = "https://slsa.dev/provenance/v1"
 
 _DEPLOYMENT = """\
@@ -60,7 +59,9 @@ class World:
         )
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.registry.__exit__(kind, error, trace)
 
     def _publish(self) -> None:
@@ -79,8 +80,8 @@ class World:
         """Sign provenance of `image` as `identity`, attach it, and return the bundle."""
         signer = self.sigstore.issue(identity, GITHUB, at=self._at)
         name = f"{self.registry.host}/{repository}"
-        statement = self.sigstore.statement(image["digest"], PROVENANCE, provenance(identity), name=name)
-        bundle = json.dumps(self.sigstore.bundle(signer, statement, at=self._at), separators=(",", ":")).encode()
+        signed = statement(image["digest"], PROVENANCE, provenance(identity), name=name)
+        bundle = encode(self.sigstore.bundle(signer, signed, at=self._at))
         self.registry.attach_bundle(repository, image, bundle, PROVENANCE)
         return bundle
 
@@ -128,8 +129,18 @@ def provenance(identity: str) -> dict[str, Any]:
         "buildDefinition": {
             "buildType": "https://actions.github.io/buildtypes/workflow/v1",
             "externalParameters": {"workflow": {"ref": ref, "repository": repository, "path": f".github/{path}"}},
-            "internalParameters": {"github": {"event_name": "push", "repository_id": "1234", "repository_owner_id": "99", "runner_environment": "github-hosted"}},
+            "internalParameters": {
+                "github": {
+                    "event_name": "push",
+                    "repository_id": "1234",
+                    "repository_owner_id": "99",
+                    "runner_environment": "github-hosted",
+                }
+            },
             "resolvedDependencies": [{"uri": f"git+{repository}@{ref}", "digest": {"gitCommit": "a" * 40}}],
         },
-        "runDetails": {"builder": {"id": identity}, "metadata": {"invocationId": f"{repository}/actions/runs/1/attempts/1"}},
+        "runDetails": {
+            "builder": {"id": identity},
+            "metadata": {"invocationId": f"{repository}/actions/runs/1/attempts/1"},
+        },
     }

@@ -15,7 +15,9 @@ def explain(evidence: Evidence) -> list[str]:
     if evidence.certificate is not None:
         certificate = evidence.certificate
         lines += [f"  identity = {certificate.identity}  (certificate: subject alternative name)"]
-        lines += [f"  issuer = {certificate.issuer}  (certificate: {certificate.read_from.get('issuer', 'issuer extension')})"]
+        lines += [
+            f"  issuer = {certificate.issuer}  (certificate: {certificate.read_from.get('issuer', 'issuer extension')})"
+        ]
         lines += [
             f"  {name} = {value}  (certificate: {certificate.read_from.get(name, 'extension')})"
             for name, value in sorted(certificate.claims.items())
@@ -25,7 +27,10 @@ def explain(evidence: Evidence) -> list[str]:
     lines += [f"  names the image = {name}  (signed payload)" for name in evidence.names]
     lines += [f"  signed at = {time.isoformat()}  (proved by log or timestamp authority)" for time in evidence.times]
     if evidence.logged:
-        lines += [f"  log entry = {evidence.log_index if evidence.log_index is not None else 'proved'}" + (f"  {evidence.log_url}" if evidence.log_url else "")]
+        lines += [
+            f"  log entry = {evidence.log_index if evidence.log_index is not None else 'proved'}"
+            + (f"  {evidence.log_url}" if evidence.log_url else "")
+        ]
     if evidence.predicate_type is not None:
         text = json.dumps(evidence.predicate, ensure_ascii=False, sort_keys=True)
         cut = "" if len(text) <= _PREDICATE_LIMIT else f"… ({len(text)} characters)"

@@ -35,6 +35,7 @@ def _image(image: ImageReport) -> dict[str, Any]:
         "where": [_place(place) for place in image.where],
         "evidence": [_evidence(evidence) for evidence in image.evidence],
         "findings": [_finding(finding) for finding in image.findings],
+        **({"remark": image.remark} if image.remark else {}),
         **({"checks": list(image.checks)} if image.checks else {}),
     }
 

@@ -14,7 +14,9 @@ def render(report: Report) -> str:
     cases = [_case(image) for image in report.images]
     cases += [_element("run", "error", f.code, f.message) for f in report.errors]
     head = f'<testsuite name="argocd-provenance" tests="{len(cases)}" failures="{failures}" errors="{errors}">'
-    return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>", head, *cases, "</testsuite>", "</testsuites>", ""])
+    return "\n".join(
+        ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>", head, *cases, "</testsuite>", "</testsuites>", ""]
+    )
 
 
 def _case(image: ImageReport) -> str:

@@ -44,6 +44,8 @@ class ImageReport:
     where: tuple[Place, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     findings: tuple[Finding, ...] = ()
+    remark: str = ""
+    """What else there is to say, such as the exception that lets it through."""
     checks: tuple[str, ...] = ()
     """What `--explain` prints: every check with its value and where it was read."""
 
@@ -126,7 +128,11 @@ def _good_news(report: Report, noun: str) -> str:
     if verified:
         inner = ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items()))
         said.append(f"{len(verified)} {'image' if len(verified) == 1 else 'images'} verified ({inner})")
-    said += [f"{n} {word}" for n, word in ((excepted, "by exception"), (unverified, "unverified"), (warned, "with warnings")) if n]
+    said += [
+        f"{n} {word}"
+        for n, word in ((excepted, "by exception"), (unverified, "unverified"), (warned, "with warnings"))
+        if n
+    ]
     return ", ".join(said) if verified else f"{len(report.images)} {noun}: " + ", ".join(said)
 
 
@@ -138,7 +144,9 @@ def _strongest(image: ImageReport) -> str:
 def _context(report: Report) -> str:
     policies = sorted({p for i in report.images for p in i.policies})
     shown = ", ".join(policies[:3]) + (f" +{len(policies) - 3}" if len(policies) > 3 else "")
-    parts = [f"app {report.application}" if report.application else "",
-             f"{'policy' if len(policies) == 1 else 'policies'} {shown}" if policies else ""]
+    parts = [
+        f"app {report.application}" if report.application else "",
+        f"{'policy' if len(policies) == 1 else 'policies'} {shown}" if policies else "",
+    ]
     inner = ", ".join(p for p in parts if p)
     return f" ({inner})" if inner else ""

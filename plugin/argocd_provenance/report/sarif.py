@@ -52,6 +52,10 @@ def _location(place: Place) -> dict[str, Any]:
 
 
 def _message(finding: Finding) -> str:
-    parts = [finding.message, finding.expected and f"expected {finding.expected}", finding.found and f"found {finding.found}"]
+    parts = [
+        finding.message,
+        finding.expected and f"expected {finding.expected}",
+        finding.found and f"found {finding.found}",
+    ]
     said = "; ".join(part for part in parts if part)
     return clean(said + (f". Fix: {finding.fix}" if finding.fix else ""), 4000)

@@ -33,7 +33,9 @@ def render(report: Report, *, explain: bool = False, colour: bool = False, limit
         lines += _image_lines(image, explain=explain)
     word = "DENY" if report.suspects_deny else "SUSPECT"
     lines += [
-        clean(f" {word} {s.text} ({s.where}, {s.where.path}) [suspect] looks like an image where no image field is known")
+        clean(
+            f" {word} {s.text} ({s.where}, {s.where.path}) [suspect] looks like an image where no image field is known"
+        )
         + ("" if not report.suspects_deny else ". Fix: add a row to `images` in the config, or set suspects: report")
         for s in report.suspects
     ]
@@ -49,7 +51,7 @@ def _image_lines(image: ImageReport, *, explain: bool) -> list[str]:
     shown = f"{_shown(image)}{places(image.where)}"
     lines = [_line(_word(image), shown, finding) for finding in image.findings]
     if not lines:
-        by = "; ".join(dict.fromkeys(_evidence(e) for e in image.evidence))
+        by = image.remark or "; ".join(dict.fromkeys(_evidence(e) for e in image.evidence))
         lines = [clean(f" {_word(image)} {shown}" + (f" {by}" if by else ""))]
     if explain:
         lines += [f"    {clean(check, 4000)}" for check in image.checks]

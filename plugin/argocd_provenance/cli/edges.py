@@ -1,0 +1,40 @@
+"""The edges with the operator's settings: the registry client and the verifier."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from argocd_provenance.config import Config
+from argocd_provenance.deadline import Deadline
+from argocd_provenance.evidence.trust import TrustDomain
+from argocd_provenance.evidence.values import DomainAnchor
+from argocd_provenance.evidence.verify import Verifier
+from argocd_provenance.oci.credentials import Credentials
+from argocd_provenance.oci.registry import Registry
+from argocd_provenance.policy.model import Policy
+
+
+@contextlib.contextmanager
+def registry(config: Config, permitted: frozenset[str], deadline: Deadline) -> Iterator[Registry]:
+    """A client that asks the hosts in `permitted`, and any other only where ``registries`` has a mirror for ``*``."""
+    everything = any(settings.host == "*" for settings in config.registries)
+    folder = Path(os.environ.get("DOCKER_CONFIG") or Path(os.environ.get("HOME", "/nonexistent"), ".docker"))
+    client = Registry(
+        config.registries,
+        lambda host: everything or host in permitted,
+        Credentials.load(folder / "config.json"),
+        deadline,
+    )
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def verifier(domains: Mapping[str, TrustDomain], policies: Sequence[Policy]) -> Verifier:
+    """The verifier, with everything imported that the first verification would have to wait for."""
+    made = Verifier(domains)
+    if any(isinstance(anchor, DomainAnchor) or anchor.log for policy in policies for anchor in policy.anchors()):
+        made.warm()
+    return made

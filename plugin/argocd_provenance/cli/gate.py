@@ -1,0 +1,156 @@
+"""`generate`, put together: the edges meet the pipeline here."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from argocd_provenance.argocd.environment import Application as ArgoApplication
+from argocd_provenance.argocd.environment import read_application
+from argocd_provenance.cli import answers, operator
+from argocd_provenance.cli.operator import Operator
+from argocd_provenance.config import Config
+from argocd_provenance.deadline import Deadline
+from argocd_provenance.documents import ImageField, Rendered, Row, emit, read
+from argocd_provenance.errors import FileFaults, InvalidReference, RenderError
+from argocd_provenance.oci.reference import Reference
+from argocd_provenance.pipeline import Decided, Rules, Run
+from argocd_provenance.policy.decision import Decision
+from argocd_provenance.policy.select import Application
+from argocd_provenance.report.model import Place, Report, Suspect, worst_first
+from argocd_provenance.verdict import Finding, Outcome
+
+# Argo CD reads at most 100 MB of a plugin's output; what people write is far below.
+_INPUT_LIMIT = 100 * 1024 * 1024
+Progress = Callable[[int, int], None]
+
+
+def generate(
+    source: str, stdin: BinaryIO, config: Path | None, environment: Mapping[str, str], progress: Progress
+) -> tuple[str | None, Report]:
+    """The manifests that Argo CD should apply, and the report; no manifests where the report does not allow any.
+
+    `source` is a folder, or ``-`` for `stdin`. Raises `errors.Error` for what stops the whole run.
+    """
+    ruled = operator.check_domains(operator.load(operator.config_path(config, environment)))
+    application = read_application(environment)
+    deadline = Deadline(ruled.config.deadline)
+    rendered = read(_texts(source, stdin, application, environment, deadline), _rows(ruled.config))
+    if not rendered.objects and not ruled.config.allow_empty:
+        raise RenderError(
+            "nothing was rendered: an empty result could delete the whole Application. Fix: correct the path, or set `allowEmpty: true` in the config",
+            code="empty-render",
+        )
+    decided = _decide(rendered, ruled, application, deadline, progress)
+    report = _report(rendered, decided, ruled, application)
+    if report.exit_code:
+        return None, report
+    pins = {written: one.pinned for written, one in decided.items() if one.pinned}
+    return emit(rendered, pins, lambda images: answers.object_annotations(decided, images)), report
+
+
+def _texts(
+    source: str, stdin: BinaryIO, application: ArgoApplication, environment: Mapping[str, str], deadline: Deadline
+) -> list[tuple[str, str]]:
+    if source == "-":
+        content = stdin.read(_INPUT_LIMIT + 1)
+        if len(content) > _INPUT_LIMIT:
+            raise RenderError(f"standard input is longer than {_INPUT_LIMIT} bytes")
+        try:
+            return [("-", content.decode("utf-8"))]
+        except UnicodeDecodeError as error:
+            raise RenderError(f"standard input is not UTF-8 text (byte {error.start})") from error
+    from argocd_provenance.render import render
+
+    folder = Path(source)
+    return list(render(folder, application.settings(folder, environment.get("PATH", "")), deadline))
+
+
+def _rows(config: Config) -> list[Row]:
+    rows, faults = [], []
+    for row in config.images:
+        try:
+            rows.append(Row(row.api_version, row.kind, row.path))
+        except ValueError as error:
+            faults.append(f"{config.file}: images: {row.kind}: {row.path!r} is no JSONPath: {error}")
+    if faults:
+        raise FileFaults(faults)
+    return rows
+
+
+def _decide(
+    rendered: Rendered, ruled: Operator, application: ArgoApplication, deadline: Deadline, progress: Progress
+) -> dict[str, Decided]:
+    templated = _templated(rendered)
+    texts = [field.written for field in rendered.images if field.written not in templated]
+    answered = ask(texts, ruled, _rules(ruled, application), deadline, progress, ruled.hosts())
+    if ruled.config.templated == "deny":
+        answered |= {
+            field.written: _no_reference(field)
+            for field in rendered.images
+            if field.written in templated and field.role == "crd"
+        }
+    return answered
+
+
+def ask(
+    texts: list[str], ruled: Operator, rules: Rules, deadline: Deadline, progress: Progress, permitted: frozenset[str]
+) -> dict[str, Decided]:
+    """Decide about `texts`; a registry client is made only where a request may be needed."""
+    if not texts:
+        return {}
+    from argocd_provenance.cli.edges import registry, verifier
+
+    with registry(ruled.config, permitted, deadline) as client:
+        return Run(rules, client, lambda: verifier(ruled.domains, ruled.policies), progress).decide(texts)
+
+
+def _rules(ruled: Operator, application: ArgoApplication) -> Rules:
+    unmatched = "deny" if application.parameters.deny_unmatched else ruled.config.unmatched
+    who = Application(application.name, application.project, application.repository)
+    return Rules(ruled.policies, unmatched, who, datetime.now(UTC).date(), enforce=application.parameters.enforce)
+
+
+def _templated(rendered: Rendered) -> frozenset[str]:
+    """Texts that are no references, and stand in no core kind: a template's holes, or a policy's patterns."""
+    outside = {field.written for field in rendered.images if field.role != "core"}
+    inside = {field.written for field in rendered.images if field.role == "core"}
+    return frozenset(text for text in outside - inside if not _is_reference(text))
+
+
+def _is_reference(text: str) -> bool:
+    try:
+        Reference.parse(text)
+    except InvalidReference:
+        return False
+    return True
+
+
+def _no_reference(field: ImageField) -> Decided:
+    finding = Finding(
+        "templated",
+        f"{field.kind} keeps an image here, but this is no image reference",
+        expected="an image reference such as registry.example/team/app:tag",
+        found=repr(field.written[:100]),
+        fix="write the reference out, or set `templated: report` in the config",
+    )
+    return Decided(field.written, Decision(Outcome.DENIED, findings=(finding,)))
+
+
+def _report(
+    rendered: Rendered, decided: Mapping[str, Decided], ruled: Operator, application: ArgoApplication
+) -> Report:
+    where: dict[str, list[Place]] = {}
+    for field in rendered.images:
+        where.setdefault(field.written, []).append(answers.place(field))
+    images = [answers.image_report(one, where.get(one.written, ())) for one in decided.values()]
+    left = [field for field in rendered.images if field.written not in decided]
+    notes = tuple(
+        dict.fromkeys(f"{answers.place(f)}, {f.path}: {f.written!r} is no image reference, left as it is" for f in left)
+    )
+    strings = [
+        Suspect(s.text, Place(s.kind, s.namespace, s.name, "", s.file, s.line, s.path)) for s in rendered.suspects
+    ]
+    return Report(
+        worst_first(images), tuple(strings), ruled.config.suspects == "deny", application=application.name, notes=notes
+    )

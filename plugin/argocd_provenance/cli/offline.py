@@ -1,0 +1,60 @@
+"""``verify --bundle``: one bundle, one artifact, no network."""
+
+from datetime import date
+from pathlib import Path
+
+from argocd_provenance.cli import answers
+from argocd_provenance.cli.asking import Asked, digest_typed, read_bytes
+from argocd_provenance.cli.operator import Operator
+from argocd_provenance.errors import UsageError
+from argocd_provenance.evidence.artifact import Artifact
+from argocd_provenance.evidence.candidate import parse_bundle
+from argocd_provenance.evidence.values import Evidence, Rejected
+from argocd_provenance.evidence.verify import Verifier
+from argocd_provenance.oci.reference import Reference
+from argocd_provenance.pipeline import Decided
+from argocd_provenance.policy.decision import decide
+from argocd_provenance.policy.imagepatterns import Image
+from argocd_provenance.policy.judge import judge
+from argocd_provenance.policy.select import Coverage
+from argocd_provenance.report.model import Report
+
+# What a policy's expressions see of an artifact that lies in no registry.
+_NOWHERE = Reference.parse("artifact.invalid/artifact")
+
+
+def judge_bundle(asked: Asked, ruled: Operator, today: date) -> Report:
+    """The report about the one artifact named on the command line."""
+    if len(asked.references) != 1 or asked.bundle is None:
+        raise UsageError("--bundle judges one artifact: a file, sha256:HEX or sha512:HEX")
+    typed = asked.references[0]
+    artifact = _artifact(typed)
+    bundle = read_bytes(asked.bundle, "--bundle")
+    proved, rejected = _verified(bundle, asked.bundle.name, ruled, artifact)
+    digest = proved[0].subject if proved else artifact.digests[0]
+    image = Image(_NOWHERE, digest)
+    judged = [(policy, judge(image, policy, proved, rejected, today=today)) for policy in ruled.policies]
+    decision = decide(image, Coverage(ruled.policies), judged, (), "deny")
+    notes = tuple(
+        f"policy {p.name} is taken as matching: an artifact has no repository" for p in ruled.policies if asked.policies
+    )
+    return Report((answers.image_report(Decided(typed, decision, digest)),), notes=notes)
+
+
+def _artifact(typed: str) -> Artifact:
+    path = Path(typed)
+    digest = digest_typed(typed)
+    if digest is not None and not path.exists():
+        return Artifact.hashed(digest)
+    return Artifact.file(read_bytes(path, "ARTIFACT"))
+
+
+def _verified(bundle: bytes, name: str, ruled: Operator, artifact: Artifact) -> tuple[list[Evidence], list[Rejected]]:
+    candidate = parse_bundle(bundle, name)
+    if isinstance(candidate, Rejected):
+        return [], [candidate]
+    verifier = Verifier(ruled.domains)
+    anchors = dict.fromkeys(anchor for policy in ruled.policies for anchor in policy.anchors())
+    results = [verifier.verify(candidate, anchor, artifact) for anchor in anchors]
+    proved = [result for result in results if isinstance(result, Evidence)]
+    return proved, [result for result in results if isinstance(result, Rejected)]

@@ -1,0 +1,285 @@
+"""The whole run on one screen: references in, decisions out. It declares the ports it needs and touches nothing else.
+
+Each distinct reference is resolved once; what hangs on a digest is fetched and verified once, however many references
+and policies ask. The places where evidence can hang are asked in turn, only while a demand is unmet, and all of them
+before anything is denied. Evidence belongs to a repository: it is never reused for another one.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+from argocd_provenance.errors import DeadlineExceeded, InvalidReference, RegistryError
+from argocd_provenance.evidence.artifact import Artifact
+from argocd_provenance.evidence.candidate import parse_bundle, parse_layer
+from argocd_provenance.evidence.parts import Candidate
+from argocd_provenance.evidence.values import Anchor, Evidence, Rejected
+from argocd_provenance.oci.attached import Gathered, Place
+from argocd_provenance.oci.reference import Digest, Reference, Repository
+from argocd_provenance.policy.decision import Decision, Unmatched, decide, undecided
+from argocd_provenance.policy.imagepatterns import Image
+from argocd_provenance.policy.judge import Judgement, judge
+from argocd_provenance.policy.model import EvidenceSource, Policy
+from argocd_provenance.policy.platforms import to_verify
+from argocd_provenance.policy.select import Application, Coverage, cover
+from argocd_provenance.verdict import Finding
+
+# More threads than this wait for the same registries without being faster.
+WORKERS = 16
+_PLACES = (Place.REFERRERS, Place.SIGNATURES, Place.ATTESTATIONS)
+_OWN = EvidenceSource(None)
+
+_Subjects = tuple[Digest, ...] | Finding
+
+
+class Registry(Protocol):
+    """What a run asks of registries. All but `gather` may raise `RegistryError`; all may raise `DeadlineExceeded`."""
+
+    def resolve(self, reference: Reference) -> Digest:
+        """The digest of what the tag of `reference` names now."""
+
+    def children(self, repository: Repository, digest: Digest) -> Mapping[str, Digest]:
+        """The manifests of an index by platform; empty for a plain manifest."""
+
+    def gather(self, repository: Repository, digest: Digest, place: Place, *, tag_prefix: str = "") -> Gathered:
+        """What is attached to `digest` at one place, with the faults met on the way."""
+
+
+class Verifier(Protocol):
+    """What a run asks of cryptography."""
+
+    def verify(self, candidate: Candidate, anchor: Anchor, artifact: Artifact) -> Evidence | Rejected:
+        """What `candidate` proves to who trusts `anchor`; never raises on what an attacker wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is asked about every image of a run. `enforce`: `mode: warn` does not count."""
+
+    policies: tuple[Policy, ...]
+    unmatched: Unmatched
+    application: Application | None
+    today: date
+    enforce: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was decided about one reference as written; `pinned` is empty where it stays as written."""
+
+    written: str
+    decision: Decision
+    digest: Digest | None = None
+    pinned: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    """A reference whose digest and policies are known."""
+
+    reference: Reference
+    digest: Digest | None
+    coverage: Coverage
+
+
+@dataclass(slots=True)
+class _Collected:
+    """What was found about one digest so far, by where the policies look for it."""
+
+    evidence: dict[tuple[Digest, EvidenceSource], list[Evidence]] = field(default_factory=dict)
+    rejected: dict[tuple[Digest, EvidenceSource], list[Rejected]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    faults: list[Finding] = field(default_factory=list)
+
+
+class Run:
+    """One run: `decide` takes all references that stand in the documents, or on the command line."""
+
+    def __init__(
+        self, rules: Rules, registry: Registry, verifier: Callable[[], Verifier], progress: Callable[[int, int], None]
+    ) -> None:
+        self._rules, self._registry, self._progress = rules, registry, progress
+        self._make_verifier = verifier
+        self._verifier: Future[Verifier] = Future()
+
+    def decide(self, written: Iterable[str]) -> dict[str, Decided]:
+        """What is decided about each distinct text in `written`."""
+        decided: dict[str, Decided] = {}
+        with ThreadPoolExecutor(WORKERS) as pool:
+            resolving = {pool.submit(self._resolve, text): text for text in dict.fromkeys(written)}
+            self._prepare(resolving.values())
+            groups: dict[tuple[Repository, Digest], list[_Resolved]] = {}
+            for done in as_completed(resolving):
+                resolved = done.result()
+                if isinstance(resolved, Decided):
+                    decided[resolved.written] = resolved
+                elif resolved.digest is None:
+                    decided[resolved.reference.written] = self._answer(resolved, _Collected())
+                else:
+                    groups.setdefault((resolved.reference.repository, resolved.digest), []).append(resolved)
+                self._progress(len(decided), len(resolving))
+            examining = [pool.submit(self._examine, *key, asked) for key, asked in groups.items()]
+            for examined in as_completed(examining):
+                decided.update((answer.written, answer) for answer in examined.result())
+                self._progress(len(decided), len(resolving))
+        return decided
+
+    def _prepare(self, written: Iterable[str]) -> None:
+        """Make the verifier here, in the main thread, while others wait for the network: its import is slow."""
+        if any(self._needs_evidence(text) for text in written):
+            self._verifier.set_result(self._make_verifier())
+
+    def _needs_evidence(self, written: str) -> bool:
+        try:
+            coverage = self._cover(Reference.parse(written), None)
+        except InvalidReference:
+            return False
+        return coverage.awaits_digest or any(policy.anchors() for policy in coverage.policies)
+
+    def _cover(self, reference: Reference, digest: Digest | None) -> Coverage:
+        return cover(self._rules.policies, reference, digest, self._rules.application)
+
+    def _resolve(self, written: str) -> _Resolved | Decided:
+        """The digest and the policies of a reference; no request where neither could matter."""
+        try:
+            reference = Reference.parse(written)
+        except InvalidReference as error:
+            return Decided(
+                written,
+                undecided(
+                    Finding(
+                        error.code, str(error), fix="write an image reference such as registry.example/team/app:tag"
+                    )
+                ),
+            )
+        coverage, digest = self._cover(reference, reference.digest), reference.digest
+        idle = not coverage.policies and (coverage.out_of_scope or self._rules.unmatched != "pin")
+        if digest is None and (coverage.awaits_digest or not idle):
+            try:
+                digest = self._registry.resolve(reference)
+            except (RegistryError, DeadlineExceeded) as error:
+                return Decided(written, self._undecided(coverage, fault(error)))
+            coverage = self._cover(reference, digest)
+        return _Resolved(reference, digest, coverage)
+
+    def _undecided(self, coverage: Coverage, finding: Finding) -> Decision:
+        return undecided(finding, coverage.policies, enforce=self._rules.enforce)
+
+    def _examine(self, repository: Repository, digest: Digest, asked: Sequence[_Resolved]) -> list[Decided]:
+        """Gather and verify, place by place, until every reference in `asked` is settled."""
+        policies = tuple({policy.origin: policy for one in asked for policy in one.coverage.policies}.values())
+        collected = _Collected()
+        answers = [self._answer(one, collected, {}) for one in asked]
+        try:
+            subjects = self._subjects(repository, digest, policies)
+            for subject, source, place in _steps(subjects, policies):
+                if all(answer.decision.settled for answer in answers):
+                    break
+                self._look(repository, subject, source, place, policies, collected)
+                answers = [self._answer(one, collected, subjects) for one in asked]
+        except (RegistryError, DeadlineExceeded) as error:
+            collected.faults.append(fault(error))
+            answers = [self._answer(one, collected, {}) for one in asked]
+        return answers
+
+    def _subjects(self, repository: Repository, digest: Digest, policies: Sequence[Policy]) -> dict[str, _Subjects]:
+        """The digests that each policy asks about, or a finding where one is missing."""
+        children = (
+            self._registry.children(repository, digest) if any(p.platforms.kind != "index" for p in policies) else {}
+        )
+        return {policy.origin: _asked(policy, digest, children) for policy in policies}
+
+    def _look(
+        self,
+        repository: Repository,
+        subject: Digest,
+        source: EvidenceSource,
+        place: Place,
+        policies: Sequence[Policy],
+        collected: _Collected,
+    ) -> None:
+        """Fetch what hangs on `subject` at one place, and verify it for every trust anchor that `policies` name."""
+        gathered = self._registry.gather(source.repository or repository, subject, place, tag_prefix=source.tag_prefix)
+        collected.notes += gathered.notes
+        collected.faults += [fault(error) for error in gathered.faults]
+        proved = collected.evidence.setdefault((subject, source), [])
+        refused = collected.rejected.setdefault((subject, source), [])
+        anchors = tuple(dict.fromkeys(anchor for policy in policies for anchor in policy.anchors()))
+        for attachment in gathered.attachments:
+            if attachment.kind == "layer":
+                candidate = parse_layer(attachment.descriptor, attachment.content, attachment.source)
+            else:
+                candidate = parse_bundle(attachment.content, attachment.source)
+            if isinstance(candidate, Rejected):
+                refused.append(candidate)
+                continue
+            results = [self._verifier.result().verify(candidate, anchor, Artifact((subject,))) for anchor in anchors]
+            good = [result for result in results if isinstance(result, Evidence)]
+            proved += good
+            # An anchor that is not meant for this candidate refuses it; only what no anchor proves is worth a word.
+            refused += [] if good else [result for result in results if isinstance(result, Rejected)]
+
+    def _answer(
+        self, one: _Resolved, collected: _Collected, subjects: Mapping[str, _Subjects] | None = None
+    ) -> Decided:
+        judged = [
+            (policy, self._judge(one, policy, collected, (subjects or {}).get(policy.origin)))
+            for policy in one.coverage.policies
+        ]
+        decision = decide(
+            Image(one.reference, one.digest),
+            one.coverage,
+            judged,
+            collected.faults,
+            self._rules.unmatched,
+            enforce=self._rules.enforce,
+        )
+        pinned = one.reference.pinned(one.digest) if decision.pins and one.digest is not None else ""
+        return Decided(one.reference.written, decision, one.digest, pinned)
+
+    def _judge(self, one: _Resolved, policy: Policy, collected: _Collected, subjects: _Subjects | None) -> Judgement:
+        """The judgement of `policy`: over every subject it asks about, all of which must pass."""
+        if isinstance(subjects, Finding):
+            return Judgement(allowed=False, findings=(subjects,), final=True)
+        judgements = []
+        for subject in subjects or ((one.digest,) if one.digest is not None else ()):
+            places = [(subject, source) for source in (_OWN, *policy.sources())]
+            evidence = [e for place in places for e in collected.evidence.get(place, ())]
+            rejected = [r for place in places for r in collected.rejected.get(place, ())]
+            image = Image(one.reference, subject)
+            judgements.append(judge(image, policy, evidence, rejected, collected.notes, today=self._rules.today))
+        return min(judgements, key=lambda j: (j.allowed, j.exception is None), default=Judgement(allowed=False))
+
+
+def fault(error: RegistryError | DeadlineExceeded) -> Finding:
+    """The finding for what could not be asked."""
+    fix = {
+        "registry-forbidden": "name the host under `registries` in the config, or in an image pattern of a policy",
+        "image-not-found": "push the image, or correct the reference",
+        "registry-unauthorized": "give the plugin credentials that may pull this repository",
+        "deadline": "raise `deadline` in the config, or find out why the registry is slow",
+    }.get(error.code, "try again; a hard refresh of the Application asks anew")
+    return Finding(error.code, f"cannot check: {error}. Nothing is known to be wrong with the image", fix=fix)
+
+
+def _asked(policy: Policy, digest: Digest, children: Mapping[str, Digest]) -> _Subjects:
+    """The digest that is deployed, and what `policy` wants verified beside it; a finding where that is not there."""
+    platforms, missing = to_verify(policy, children)
+    return missing[0] if missing else tuple(dict.fromkeys((digest, *platforms.values())))
+
+
+def _steps(
+    subjects: Mapping[str, _Subjects], policies: Sequence[Policy]
+) -> Iterator[tuple[Digest, EvidenceSource, Place]]:
+    """Where evidence may hang, in the order in which it is looked for: nothing where no policy demands any."""
+    demanding = [policy for policy in policies if policy.anchors()]
+    digests = dict.fromkeys(
+        d for policy in demanding if isinstance(found := subjects[policy.origin], tuple) for d in found
+    )
+    sources = dict.fromkeys(source for policy in demanding for source in (_OWN, *policy.sources()))
+    for digest in digests:
+        for source in sources:
+            for place in _PLACES:
+                yield digest, source, place
