@@ -23,7 +23,7 @@ def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> 
     check_local(source, root, deadline)
 
     def environment(home: Path) -> Mapping[str, str]:
-        # A generator's `envs` file may name a variable without a value: kustomize then takes it from its environment.
+        # The variables are those that Argo CD hands to kustomize, too.
         return {
             **settings.variables,
             "KUSTOMIZE_PLUGIN_HOME": str(home / "plugins"),
