@@ -45,7 +45,7 @@ def _first_act(say: Say, world: World) -> bool:
         before.splitlines(), done.stdout.splitlines(), "in Git", "what Argo CD applies", lineterm="", n=0
     )
     say("\n".join(f"   {line}" for line in changes if not line.startswith("@@")))
-    say(f"   {done.stderr.strip()}")
+    say(_indented(done.stderr))
     return done.returncode == 0 and "@sha256:" in done.stdout
 
 
