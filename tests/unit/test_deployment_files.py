@@ -175,6 +175,16 @@ class TestDockerfile:
         assert f"ARG {name.upper()}_VERSION={version}\n" in dockerfile
 
 
+class TestInstructions:
+    @pytest.mark.parametrize("path", ["docs/install.md", "argocd/kustomization.yaml"])
+    def test_server_side_apply_has_a_field_manager_of_its_own(self, path: str) -> None:
+        """Under kubectl's own name it would remove what Argo CD's installation applied under that name."""
+        applied = re.findall(r"kubectl apply --server-side.*-[kf] ", (ROOT / path).read_text())
+
+        assert applied
+        assert all("--field-manager=argocd-provenance" in command for command in applied)
+
+
 class TestExamples:
     def test_the_application_names_the_plugin(self) -> None:
         """Else Argo CD renders it unverified."""
