@@ -41,7 +41,11 @@ class Contents:
 
     def referrers(self, repository: str, digest: str) -> list[dict[str, Any]]:
         """The descriptors of all manifests whose ``subject`` is `digest`."""
-        return [found for (name, _), kept in self.manifests.items() if name == repository and (found := _refers(digest, *kept))]
+        return [
+            found
+            for (name, _), kept in self.manifests.items()
+            if name == repository and (found := _refers(digest, *kept))
+        ]
 
 
 def _refers(digest: str, media_type: str, content: bytes) -> dict[str, Any] | None:

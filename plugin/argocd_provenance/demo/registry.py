@@ -18,7 +18,16 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from argocd_provenance.demo.contents import OCI_CONFIG, OCI_EMPTY, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Contents, describe, encode
+from argocd_provenance.demo.contents import (
+    OCI_CONFIG,
+    OCI_EMPTY,
+    OCI_INDEX,
+    OCI_LAYER,
+    OCI_MANIFEST,
+    Contents,
+    describe,
+    encode,
+)
 from argocd_provenance.demo.registryserver import Answer, Request, Server, refusal
 
 __all__ = ["Answer", "Registry", "Request", "refusal"]
@@ -34,7 +43,13 @@ class Registry:
     """
 
     def __init__(
-        self, *, referrers: bool = False, address: str = "127.0.0.1", login: tuple[str, str] | None = None, bearer: bool = False, realm: str | None = None
+        self,
+        *,
+        referrers: bool = False,
+        address: str = "127.0.0.1",
+        login: tuple[str, str] | None = None,
+        bearer: bool = False,
+        realm: str | None = None,
     ) -> None:
         self.referrers = referrers
         self.login = login
@@ -55,7 +70,9 @@ class Registry:
         self._server.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._server.stop()
 
     # -- what the server asks ------------------------------------------------------------------------------------------
@@ -71,21 +88,37 @@ class Registry:
 
     # -- builders ------------------------------------------------------------------------------------------------------
 
-    def push_blob(self, repository: str, content: bytes, media_type: str = "application/octet-stream") -> dict[str, Any]:
+    def push_blob(
+        self, repository: str, content: bytes, media_type: str = "application/octet-stream"
+    ) -> dict[str, Any]:
         """Store a blob; its descriptor."""
         self.contents.blobs[repository, describe(content, media_type)["digest"]] = content
         return describe(content, media_type)
 
-    def push_manifest(self, repository: str, manifest: Mapping[str, Any] | bytes, tag: str | None = None, media_type: str = OCI_MANIFEST) -> dict[str, Any]:
+    def push_manifest(
+        self,
+        repository: str,
+        manifest: Mapping[str, Any] | bytes,
+        tag: str | None = None,
+        media_type: str = OCI_MANIFEST,
+    ) -> dict[str, Any]:
         """Store a manifest under its digest and `tag`; its descriptor. Bytes are stored as they are."""
         if isinstance(manifest, bytes):
             return self.contents.store(repository, manifest, media_type, tag)
         return self.contents.store(repository, encode(manifest), manifest.get("mediaType", media_type), tag)
 
-    def push_image(self, repository: str, tag: str | None, layers: Sequence[bytes] = (b"layer",), platform: str = "linux/amd64") -> dict[str, Any]:
+    def push_image(
+        self, repository: str, tag: str | None, layers: Sequence[bytes] = (b"layer",), platform: str = "linux/amd64"
+    ) -> dict[str, Any]:
         """Store an image of these layers; its descriptor."""
         system, _, architecture = platform.partition("/")
-        config = encode({"architecture": architecture, "os": system, "rootfs": {"type": "layers", "diff_ids": [_sha256(layer) for layer in layers]}})
+        config = encode(
+            {
+                "architecture": architecture,
+                "os": system,
+                "rootfs": {"type": "layers", "diff_ids": [_sha256(layer) for layer in layers]},
+            }
+        )
         manifest = {
             "schemaVersion": 2,
             "mediaType": OCI_MANIFEST,
@@ -96,10 +129,17 @@ class Registry:
 
     def push_index(self, repository: str, tag: str | None, manifests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Store an index of these descriptors (each with its ``platform``); its descriptor."""
-        return self.push_manifest(repository, {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(manifests)}, tag)
+        return self.push_manifest(
+            repository, {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(manifests)}, tag
+        )
 
     def attach(
-        self, repository: str, subject: Mapping[str, Any], layers: Sequence[Mapping[str, Any]], artifact_type: str, annotations: Mapping[str, str] | None = None
+        self,
+        repository: str,
+        subject: Mapping[str, Any],
+        layers: Sequence[Mapping[str, Any]],
+        artifact_type: str,
+        annotations: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Store a manifest that refers to `subject`, with these layers (their blobs are there already), and list it."""
         manifest = {
@@ -111,12 +151,17 @@ class Registry:
             "subject": {name: subject[name] for name in ("mediaType", "digest", "size")},
             "annotations": dict(annotations or {}),
         }
-        descriptor = self.push_manifest(repository, manifest) | {"artifactType": artifact_type, "annotations": manifest["annotations"]}
+        descriptor = self.push_manifest(repository, manifest) | {
+            "artifactType": artifact_type,
+            "annotations": manifest["annotations"],
+        }
         if not self.referrers:
             self.list_referrer(repository, subject["digest"], descriptor)
         return descriptor
 
-    def attach_bundle(self, repository: str, subject: Mapping[str, Any], bundle: bytes, predicate_type: str) -> dict[str, Any]:
+    def attach_bundle(
+        self, repository: str, subject: Mapping[str, Any], bundle: bytes, predicate_type: str
+    ) -> dict[str, Any]:
         """Attach a Sigstore bundle as cosign 3 and GitHub's attest action do; the descriptor of the referrer.
 
         cosign: specs/BUNDLE_SPEC.md; the annotations are hints that nothing signs.
@@ -131,14 +176,28 @@ class Registry:
         index = known or {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
         self.push_manifest(repository, index | {"manifests": [*index["manifests"], dict(descriptor)]}, tag)
 
-    def attach_layer(self, repository: str, digest: str, suffix: str, descriptor: Mapping[str, Any], blob: bytes) -> dict[str, Any]:
+    def attach_layer(
+        self, repository: str, digest: str, suffix: str, descriptor: Mapping[str, Any], blob: bytes
+    ) -> dict[str, Any]:
         """Add a layer to the tag ``sha256-<hex>.sig`` or ``.att``, as cosign did before bundles; that manifest's descriptor."""
         tag = f"{digest.replace(':', '-')}.{suffix}"
         self.push_blob(repository, blob)
         known = self.contents.tagged(repository, tag)
         layers = [*(known["layers"] if known else []), dict(descriptor)]
-        config = encode({"architecture": "", "os": "", "config": {}, "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]}})
-        manifest = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": self.push_blob(repository, config, OCI_CONFIG), "layers": layers}
+        config = encode(
+            {
+                "architecture": "",
+                "os": "",
+                "config": {},
+                "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]},
+            }
+        )
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "config": self.push_blob(repository, config, OCI_CONFIG),
+            "layers": layers,
+        }
         return self.push_manifest(repository, manifest, tag)
 
     def asked(self, *parts: str) -> list[str]:

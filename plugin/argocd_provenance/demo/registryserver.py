@@ -132,7 +132,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
             self.wfile.write(b"" if self.command == "HEAD" else answer.body)
-            self.close_connection = self.close_connection or int(answer.headers.get("Content-Length", len(answer.body))) != len(answer.body)
+            self.close_connection = self.close_connection or int(
+                answer.headers.get("Content-Length", len(answer.body))
+            ) != len(answer.body)
         else:
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
@@ -180,12 +182,20 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "POST":
             return Answer(202, {"Location": f"/v2/{repository}/blobs/uploads/1"})
         descriptor = self.server.registry.push_blob(repository, body)
-        return Answer(201, {"Location": f"/v2/{repository}/blobs/{descriptor['digest']}", "Docker-Content-Digest": descriptor["digest"]})
+        return Answer(
+            201,
+            {
+                "Location": f"/v2/{repository}/blobs/{descriptor['digest']}",
+                "Docker-Content-Digest": descriptor["digest"],
+            },
+        )
 
     def _store(self, repository: str, name: str, media_type: str, body: bytes) -> Answer:
         descriptor = describe(body, media_type)
         self.server.registry.contents.store(repository, body, media_type, None if ":" in name else name)
-        return Answer(201, {"Location": f"/v2/{repository}/manifests/{name}", "Docker-Content-Digest": descriptor["digest"]})
+        return Answer(
+            201, {"Location": f"/v2/{repository}/manifests/{name}", "Docker-Content-Digest": descriptor["digest"]}
+        )
 
     def _challenge(self, headers: Mapping[str, str], path: str) -> str | None:
         registry = self.server.registry
@@ -205,7 +215,9 @@ class _Handler(BaseHTTPRequestHandler):
         login = self.server.registry.login
         if login is not None and headers.get("authorization") != _basic(login):
             return refusal(401, "UNAUTHORIZED", "incorrect username or password")
-        return Answer(200, {"Content-Type": "application/json"}, encode({"token": _token_for(scope), "expires_in": 300}))
+        return Answer(
+            200, {"Content-Type": "application/json"}, encode({"token": _token_for(scope), "expires_in": 300})
+        )
 
 
 def refusal(status: int, code: str, message: str) -> Answer:

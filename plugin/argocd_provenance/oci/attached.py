@@ -116,14 +116,17 @@ def _referrers(source: Source, repository: Repository, digest: Digest, tag_prefi
 
 
 def _fallback(source: Source, repository: Repository, digest: Digest, tag_prefix: str) -> Gathered:
-    tag, label = _tag(digest, "", tag_prefix)
-    try:
-        found = source.tagged(repository, tag)
-    except NotFound:
+    # distribution-spec 1.1, "Referrers Tag Schema": at most 64 characters of the digest; the subject is compared in full.
+    tag = f"{tag_prefix}{digest.algorithm}-{digest.hex[:64]}"
+    label = _tag(digest, "", tag_prefix)[1]
+    found = _tagged(source, repository, tag)
+    if found is None:
         return Gathered(notes=(f"looked at: {label} (404)",))
     if not isinstance(found, Index):
         return Gathered(notes=(f"looked at: {label} (no index)",))
-    return Gathered(notes=(f"looked at: {label} ({len(found.manifests)})",)) + _walk(source, repository, digest, Listing(found.manifests), label)
+    return Gathered(notes=(f"looked at: {label} ({len(found.manifests)})",)) + _walk(
+        source, repository, digest, Listing(found.manifests), label
+    )
 
 
 def _walk(source: Source, repository: Repository, digest: Digest, listing: Listing, label: str) -> Gathered:
@@ -167,22 +170,27 @@ def _referrer(source: Source, repository: Repository, digest: Digest, entry: Des
 
 def _cosign_tag(source: Source, repository: Repository, digest: Digest, suffix: str, tag_prefix: str) -> Gathered:
     tag, label = _tag(digest, suffix, tag_prefix)
-    try:
-        found = source.tagged(repository, tag)
-    except NotFound:
+    found = _tagged(source, repository, tag)
+    if found is None:
         return Gathered(notes=(f"looked at: {label} (404)",))
     if not isinstance(found, Manifest):
         return Gathered(notes=(f"looked at: {label} (no image manifest)",))
-    return Gathered(notes=(f"looked at: {label} ({len(found.layers)})",)) + _layers(source, repository, found, label, label)
+    return Gathered(notes=(f"looked at: {label} ({len(found.layers)})",)) + _layers(
+        source, repository, found, label, label
+    )
+
+
+def _tagged(source: Source, repository: Repository, tag: str) -> Manifest | Index | None:
+    """What `tag` names, or None. What is too long for a tag (``sha512-….sig``, a long prefix) names nothing."""
+    try:
+        return source.tagged(repository, tag) if is_tag(tag) else None
+    except NotFound:
+        return None
 
 
 def _tag(digest: Digest, suffix: str, prefix: str) -> tuple[str, str]:
     """The tag, and how notes call it."""
-    tag = f"{prefix}{digest.algorithm}-{digest.hex}{suffix}"
-    if not is_tag(tag):
-        # `sha512-…` is longer than a tag may be, and so may a prefix make it.
-        raise NotFound(f"{tag[:60]}… is too long for a tag")
-    return tag, f"{prefix}{digest.algorithm}-{digest.hex[:12]}…{suffix}"
+    return f"{prefix}{digest.algorithm}-{digest.hex}{suffix}", f"{prefix}{digest.algorithm}-{digest.hex[:12]}…{suffix}"
 
 
 # -- layers ------------------------------------------------------------------------------------------------------------
@@ -218,7 +226,9 @@ def _kind(layer: Descriptor) -> Literal["layer", "bundle"] | None:
 
 def _others(manifest: Manifest, name: str) -> tuple[str, ...]:
     """What a manifest holds that is no evidence."""
-    if manifest.artifact_type == types.BUILDKIT_ATTESTATION or any(layer.media_type == types.IN_TOTO for layer in manifest.layers):
+    if manifest.artifact_type == types.BUILDKIT_ATTESTATION or any(
+        layer.media_type == types.IN_TOTO for layer in manifest.layers
+    ):
         return (UNSIGNED,)
     others = sorted({layer.media_type[:100] for layer in manifest.layers if _kind(layer) is None})
     return (f"{name} holds what is no signature ({', '.join(others)})",) if others else ()
@@ -228,7 +238,9 @@ def _buildkit(manifest: Manifest | Index | None) -> Gathered:
     """A note about the attestations that BuildKit puts into an index (buildkit: docs/attestations/attestation-storage.md)."""
     if not isinstance(manifest, Index):
         return Gathered()
-    unsigned = any(entry.annotations.get("vnd.docker.reference.type") == "attestation-manifest" for entry in manifest.manifests)
+    unsigned = any(
+        entry.annotations.get("vnd.docker.reference.type") == "attestation-manifest" for entry in manifest.manifests
+    )
     return Gathered(notes=(UNSIGNED,)) if unsigned else Gathered()
 
 
@@ -237,7 +249,12 @@ def _too_many(message: str) -> Gathered:
 
 
 def _listed(error: NotFound) -> RegistryError:
-    return RegistryError(f"the registry lists what it does not have: {error}", code="registry-misbehaved", status=error.status, url=error.url)
+    return RegistryError(
+        f"the registry lists what it does not have: {error}",
+        code="registry-misbehaved",
+        status=error.status,
+        url=error.url,
+    )
 
 
 def _short(digest: Digest) -> str:

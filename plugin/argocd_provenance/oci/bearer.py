@@ -14,7 +14,7 @@ from argocd_provenance.errors import RegistryError, Unauthorized
 from argocd_provenance.oci.credentials import Credential, Credentials
 from argocd_provenance.oci.replies import Reply, refused, shown
 from argocd_provenance.oci.settings import Endpoint, hostname, is_loopback
-from argocd_provenance.oci.strictjson import NotJSON, read_object
+from argocd_provenance.oci.strictjson import NotJSONError, read_object
 from argocd_provenance.oci.transport import Transport
 
 # Registries whose token server is on another host.
@@ -42,7 +42,9 @@ def parse_challenges(header: str) -> tuple[Challenge, ...]:
         parameter = _PARAMETER.match(text, at)
         if parameter is not None and found:
             quoted, plain = parameter[2], parameter[3]
-            found[-1].parameters.setdefault(parameter[1].lower(), plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted))
+            found[-1].parameters.setdefault(
+                parameter[1].lower(), plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+            )
             at = parameter.end()
             continue
         scheme = _SCHEME.match(text, at)
@@ -105,7 +107,12 @@ class Authority:
         # The scope is ours, not the challenge's: no token is asked for that could do more than read.
         fields = {"service": challenge.parameters.get("service", ""), "scope": f"repository:{path}:pull"}
         if credential is not None and credential.identity_token:
-            form = {**fields, "grant_type": "refresh_token", "client_id": "argocd-provenance", "refresh_token": credential.identity_token}
+            form = {
+                **fields,
+                "grant_type": "refresh_token",
+                "client_id": "argocd-provenance",
+                "refresh_token": credential.identity_token,
+            }
             reply = self._transport.send(realm, {}, _TOKEN, form=form, follow=False)
         else:
             headers = {} if credential is None else {"Authorization": credential.basic}
@@ -141,9 +148,13 @@ def _token_of(reply: Reply) -> str:
         raise Unauthorized(str(error), status=reply.status, url=error.url) if reply.status in (400, 404) else error
     try:
         value = read_object(reply.body)
-    except NotJSON as error:
-        raise RegistryError(f"{shown(reply.url)}: {error}", code="registry-misbehaved", status=200, url=shown(reply.url)) from None
+    except NotJSONError as error:
+        raise RegistryError(
+            f"{shown(reply.url)}: {error}", code="registry-misbehaved", status=200, url=shown(reply.url)
+        ) from None
     token = value.get("token") or value.get("access_token")
     if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise RegistryError(f"{shown(reply.url)}: no token in the answer", code="registry-misbehaved", status=200, url=shown(reply.url))
+        raise RegistryError(
+            f"{shown(reply.url)}: no token in the answer", code="registry-misbehaved", status=200, url=shown(reply.url)
+        )
     return token

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from argocd_provenance.errors import OperatorError, Unauthorized
-from argocd_provenance.oci.strictjson import NotJSON, read_object
+from argocd_provenance.oci.strictjson import NotJSONError, read_object
 
 _HUB = ("index.docker.io", "registry-1.docker.io")
 
@@ -59,7 +59,7 @@ class Credentials:
         """Read the bytes of a config.json; `OperatorError` names `origin`, and no content."""
         try:
             value = read_object(content)
-        except NotJSON as error:
+        except NotJSONError as error:
             raise OperatorError(f"{origin}: {error}") from None
         auths, helpers = value.get("auths") or {}, value.get("credHelpers") or {}
         store = value.get("credsStore") or ""
@@ -87,7 +87,9 @@ class Credentials:
 
 
 def _credential(entry: Any, place: str) -> Credential | None:
-    if not isinstance(entry, dict) or not all(isinstance(entry.get(name, ""), str) for name in ("auth", "username", "password", "identitytoken")):
+    if not isinstance(entry, dict) or not all(
+        isinstance(entry.get(name, ""), str) for name in ("auth", "username", "password", "identitytoken")
+    ):
         raise OperatorError(f"{place}: not an object of texts")
     username, password = entry.get("username", ""), entry.get("password", "")
     if entry.get("auth"):

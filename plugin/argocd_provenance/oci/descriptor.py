@@ -12,7 +12,7 @@ from typing import Any
 
 from argocd_provenance.errors import InvalidReference, RegistryError
 from argocd_provenance.oci.reference import Digest
-from argocd_provenance.oci.strictjson import NotJSON, read_object
+from argocd_provenance.oci.strictjson import NotJSONError, read_object
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -82,40 +82,47 @@ class Index:
     annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
-class _Malformed(ValueError):
-    pass
+class _MalformedError(ValueError):
+    """Something that the specification does not allow."""
 
 
 def parse_manifest(content: bytes) -> Manifest | Index:
     """What `content` is. Raises `RegistryError` (``registry-misbehaved``) for anything the specification does not allow."""
     try:
         return _document(read_object(content))
-    except (_Malformed, NotJSON, InvalidReference) as error:
+    except (_MalformedError, NotJSONError, InvalidReference) as error:
         raise RegistryError(f"not a manifest: {error}", code="registry-misbehaved") from None
 
 
 def _document(value: dict[str, Any]) -> Manifest | Index:
     version = value.get("schemaVersion")
     if version != 2 or isinstance(version, bool):
-        raise _Malformed("`schemaVersion` is not 2")
+        raise _MalformedError("`schemaVersion` is not 2")
     media_type = _text(value, "mediaType")
     # CVE-2021-41190: what is a manifest to one reader and an index to another is neither.
     if "manifests" in value and ("layers" in value or "config" in value or "fsLayers" in value):
-        raise _Malformed("both a manifest and an index")
+        raise _MalformedError("both a manifest and an index")
     is_index = media_type in INDEX_TYPES or (not media_type and "manifests" in value)
     if not is_index and media_type and media_type not in MANIFEST_TYPES:
-        raise _Malformed(f"unknown media type {media_type[:100]!r}")
+        raise _MalformedError(f"unknown media type {media_type[:100]!r}")
     artifact_type, annotations = _text(value, "artifactType"), _annotations(value)
     subject = _optional(value, "subject")
     if is_index:
         return Index(media_type or OCI_INDEX, artifact_type, _descriptors(value, "manifests"), subject, annotations)
-    return Manifest(media_type or OCI_MANIFEST, artifact_type, _optional(value, "config"), _descriptors(value, "layers"), subject, annotations)
+    return Manifest(
+        media_type or OCI_MANIFEST,
+        artifact_type,
+        _optional(value, "config"),
+        _descriptors(value, "layers"),
+        subject,
+        annotations,
+    )
 
 
 def _descriptors(value: Mapping[str, Any], name: str) -> tuple[Descriptor, ...]:
     found = value.get(name)
     if not isinstance(found, list):
-        raise _Malformed(f"`{name}` is not a list")
+        raise _MalformedError(f"`{name}` is not a list")
     return tuple(_descriptor(entry, name) for entry in found)
 
 
@@ -125,14 +132,16 @@ def _optional(value: Mapping[str, Any], name: str) -> Descriptor | None:
 
 def _descriptor(value: Any, name: str) -> Descriptor:
     if not isinstance(value, dict):
-        raise _Malformed(f"`{name}`: a descriptor is an object")
+        raise _MalformedError(f"`{name}`: a descriptor is an object")
     size, digest = value.get("size"), value.get("digest")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 2**63:
-        raise _Malformed(f"`{name}`: `size` is not a size")
+        raise _MalformedError(f"`{name}`: `size` is not a size")
     if not isinstance(digest, str):
-        raise _Malformed(f"`{name}`: `digest` is not a text")
+        raise _MalformedError(f"`{name}`: `digest` is not a text")
     media_type = _text(value, "mediaType")
-    return Descriptor(media_type, Digest(digest), size, _text(value, "artifactType"), _annotations(value), _platform(value), value)
+    return Descriptor(
+        media_type, Digest(digest), size, _text(value, "artifactType"), _annotations(value), _platform(value), value
+    )
 
 
 def _platform(value: Mapping[str, Any]) -> Platform | None:
@@ -140,16 +149,20 @@ def _platform(value: Mapping[str, Any]) -> Platform | None:
     if found is None:
         return None
     if not isinstance(found, dict):
-        raise _Malformed("`platform` is not an object")
-    return Platform(_text(found, "os"), _text(found, "architecture"), _text(found, "variant"), _text(found, "os.version"))
+        raise _MalformedError("`platform` is not an object")
+    return Platform(
+        _text(found, "os"), _text(found, "architecture"), _text(found, "variant"), _text(found, "os.version")
+    )
 
 
 def _annotations(value: Mapping[str, Any]) -> Mapping[str, str]:
     found = value.get("annotations")
     if found is None:
         return {}
-    if not isinstance(found, dict) or not all(isinstance(text, str) and len(text) <= _ANNOTATION for text in found.values()):
-        raise _Malformed("`annotations` are not texts")
+    if not isinstance(found, dict) or not all(
+        isinstance(text, str) and len(text) <= _ANNOTATION for text in found.values()
+    ):
+        raise _MalformedError("`annotations` are not texts")
     return found
 
 
@@ -158,5 +171,5 @@ def _text(value: Mapping[str, Any], name: str) -> str:
     if found is None:
         return ""
     if not isinstance(found, str) or len(found) > _TEXT:
-        raise _Malformed(f"`{name}` is not a text")
+        raise _MalformedError(f"`{name}` is not a text")
     return found

@@ -32,7 +32,9 @@ class Once(Generic[Key, Value]):
         try:
             return future.result(timeout=self._deadline.remaining() + 1)
         except TimeoutError:
-            raise DeadlineExceeded(f"the time limit of {self._deadline.seconds:g} s was reached before the registry answered") from None
+            raise DeadlineExceeded(
+                f"the time limit of {self._deadline.seconds:g} s was reached before the registry answered"
+            ) from None
 
     def peek(self, key: Key) -> Value | None:
         """What is known of `key` already."""

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -101,7 +102,9 @@ class Registry:
                 continue
             name = platform or f"any@{child.digest}"
             if children.setdefault(name, child.digest) != child.digest:
-                raise RegistryError(f"{repository}@{digest}: two manifests for {name[:100]}", code="registry-misbehaved")
+                raise RegistryError(
+                    f"{repository}@{digest}: two manifests for {name[:100]}", code="registry-misbehaved"
+                )
         return children
 
     def gather(self, repository: Repository, digest: Digest, place: Place, *, tag_prefix: str = "") -> Gathered:
@@ -131,8 +134,16 @@ class Registry:
 
     def referrers(self, repository: Repository, digest: Digest) -> Listing | None:
         """The listing of the Referrers API; None where the registry has no such API, which is asked once a host."""
-        endpoint = self._endpoints(repository)[0]
-        return self._api.ask(endpoint.base, lambda: self._list(endpoint, repository, digest))
+        candidates = self._endpoints(repository)
+        for endpoint in candidates[:-1]:
+            try:
+                listing = self._api.ask(endpoint.base, partial(self._list, endpoint, repository, digest))
+            except RegistryError:
+                continue
+            if listing is not None and listing.descriptors:
+                return listing
+        last = candidates[-1]
+        return self._api.ask(last.base, partial(self._list, last, repository, digest))
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
@@ -154,10 +165,15 @@ class Registry:
 
     def _fetch_blob(self, repository: Repository, descriptor: Descriptor) -> bytes:
         if descriptor.size > BLOB_LIMIT:
-            raise RegistryError(f"{repository}@{descriptor.digest} has {descriptor.size} bytes; more than {BLOB_LIMIT} are not read", code="too-many")
+            raise RegistryError(
+                f"{repository}@{descriptor.digest} has {descriptor.size} bytes; more than {BLOB_LIMIT} are not read",
+                code="too-many",
+            )
         reply = self._get(repository, f"blobs/{descriptor.digest}", descriptor.size, {})
         if len(reply.body) != descriptor.size:
-            raise DigestMismatch(f"{shown(reply.url)}: {len(reply.body)} bytes, not {descriptor.size}", status=200, url=shown(reply.url))
+            raise DigestMismatch(
+                f"{shown(reply.url)}: {len(reply.body)} bytes, not {descriptor.size}", status=200, url=shown(reply.url)
+            )
         _check_digest(reply, descriptor.digest)
         return reply.body
 
@@ -173,13 +189,17 @@ class Registry:
                 continue
         return self._success(candidates[-1], repository, what, limit, headers)
 
-    def _success(self, endpoint: Endpoint, repository: Repository, what: str, limit: int, headers: Mapping[str, str]) -> Reply:
+    def _success(
+        self, endpoint: Endpoint, repository: Repository, what: str, limit: int, headers: Mapping[str, str]
+    ) -> Reply:
         reply = self._ask(endpoint, repository, f"{endpoint.base}/v2/{repository.path}/{what}", limit, headers)
         if reply.status != 200:
             raise refused(reply)
         return reply
 
-    def _ask(self, endpoint: Endpoint, repository: Repository, url: str, limit: int, headers: Mapping[str, str]) -> Reply:
+    def _ask(
+        self, endpoint: Endpoint, repository: Repository, url: str, limit: int, headers: Mapping[str, str]
+    ) -> Reply:
         """The answer, after one answer to the registry's challenge."""
         sent = self._authority.header(endpoint, repository.path)
         reply = self._transport.send(url, _with(headers, sent), max(limit, _ERROR_LIMIT))
@@ -194,7 +214,8 @@ class Registry:
     def _endpoints(self, repository: Repository) -> tuple[Endpoint, ...]:
         if not self._permitted(repository.host):
             raise RegistryError(
-                f"{repository.host} may not be asked: neither `registries` in the config nor a policy's image pattern names it", code="registry-forbidden"
+                f"{repository.host} may not be asked: neither `registries` in the config nor a policy's image pattern names it",
+                code="registry-forbidden",
             )
         return endpoints(repository, self._hosts)
 
@@ -278,7 +299,7 @@ def _next(reply: Reply) -> str | None:
     match = _LINK.search(reply.headers.get("link", "")[:4096])
     if match is None:
         return None
-    url = urljoin(reply.url, match[1])
+    url: str = urljoin(reply.url, match[1])
     try:
         same = same_origin(urlsplit(reply.url), urlsplit(url))
     except ValueError:
@@ -298,7 +319,9 @@ def _parsed(reply: Reply) -> Manifest | Index:
 def _check_digest(reply: Reply, digest: Digest) -> None:
     found = Digest.of(reply.body, digest.algorithm)
     if found != digest:
-        raise DigestMismatch(f"{shown(reply.url)}: the registry sent {found}", status=reply.status, url=shown(reply.url))
+        raise DigestMismatch(
+            f"{shown(reply.url)}: the registry sent {found}", status=reply.status, url=shown(reply.url)
+        )
     _check_header(reply)
 
 
@@ -313,7 +336,11 @@ def _check_header(reply: Reply) -> None:
         raise misbehaved(reply, "`Docker-Content-Digest` is no digest") from None
     found = Digest.of(reply.body, claimed.algorithm)
     if found != claimed:
-        raise DigestMismatch(f"{shown(reply.url)}: the registry sent {found}, and says it is {claimed}", status=reply.status, url=shown(reply.url))
+        raise DigestMismatch(
+            f"{shown(reply.url)}: the registry sent {found}, and says it is {claimed}",
+            status=reply.status,
+            url=shown(reply.url),
+        )
 
 
 def _with(headers: Mapping[str, str], authorization: str | None) -> Mapping[str, str]:

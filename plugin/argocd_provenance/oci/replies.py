@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from argocd_provenance.errors import NotFound, RegistryError, Unauthorized
-from argocd_provenance.oci.strictjson import NotJSON, read_object
+from argocd_provenance.oci.strictjson import NotJSONError, read_object
 
 _MESSAGE = 200
 
@@ -41,7 +41,7 @@ def error_codes(body: bytes) -> tuple[tuple[str, str], ...]:
     """
     try:
         errors = read_object(body).get("errors")
-    except NotJSON:
+    except NotJSONError:
         return ()
     if not isinstance(errors, list):
         return ()
@@ -65,7 +65,9 @@ def refused(reply: Reply) -> RegistryError:
 
 def misbehaved(reply: Reply, why: str) -> RegistryError:
     """The error for a success that is not what was asked for."""
-    return RegistryError(f"{shown(reply.url)}: {why}", code="registry-misbehaved", status=reply.status, url=shown(reply.url))
+    return RegistryError(
+        f"{shown(reply.url)}: {why}", code="registry-misbehaved", status=reply.status, url=shown(reply.url)
+    )
 
 
 def _clean(text: str) -> str:

@@ -40,8 +40,16 @@ class HostSettings:
             raise OperatorError('registries: host "*" needs a mirror, and no fallback')
         if self.mirror is not None:
             mirror = urlsplit(self.mirror)
-            if mirror.scheme not in ("http", "https") or not mirror.hostname or "@" in mirror.netloc or mirror.query or mirror.fragment:
-                raise OperatorError(f"registries: host {self.host!r}: a mirror is an http or https URL without credentials")
+            if (
+                mirror.scheme not in ("http", "https")
+                or not mirror.hostname
+                or "@" in mirror.netloc
+                or mirror.query
+                or mirror.fragment
+            ):
+                raise OperatorError(
+                    f"registries: host {self.host!r}: a mirror is an http or https URL without credentials"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +82,18 @@ def address_of(host: str, scheme: str = "https") -> str:
 def _host_endpoint(host: str, settings: HostSettings) -> Endpoint:
     plain = settings.plain_http or (is_loopback(host) and settings.ca_file is None and not settings.tls)
     scheme = "http" if plain else "https"
-    return Endpoint(address_of(host, scheme), host, settings, not plain or (is_loopback(host) and not settings.plain_http))
+    return Endpoint(
+        address_of(host, scheme), host, settings, not plain or (is_loopback(host) and not settings.plain_http)
+    )
 
 
 def _mirror_endpoint(mirror: str, named: dict[str, HostSettings]) -> Endpoint:
     parts = urlsplit(mirror)
     host = parts.netloc
     settings = named.get(host) or HostSettings(host)
-    return Endpoint(mirror.rstrip("/"), host, settings, parts.scheme == "https" or (is_loopback(host) and not settings.plain_http))
+    return Endpoint(
+        mirror.rstrip("/"), host, settings, parts.scheme == "https" or (is_loopback(host) and not settings.plain_http)
+    )
 
 
 def is_loopback(host: str) -> bool:

@@ -10,45 +10,49 @@ from typing import Any, NoReturn
 _DIGITS = 20
 
 
-class NotJSON(ValueError):
+class NotJSONError(ValueError):
     """The bytes are not JSON that every reader reads alike."""
 
 
 def read_object(content: bytes) -> dict[str, Any]:
-    """The JSON object that `content` is. Raises `NotJSON`: duplicate keys, NaN, huge numbers, bad UTF-8, too deep."""
+    """The JSON object that `content` is. Raises `NotJSONError`: duplicate keys, NaN, huge numbers, bad UTF-8, too deep."""
     try:
         value = json.loads(
-            content.decode("utf-8", "strict"), object_pairs_hook=_unique, parse_constant=_refuse, parse_int=_integer, parse_float=_float
+            content.decode("utf-8", "strict"),
+            object_pairs_hook=_unique,
+            parse_constant=_refuse,
+            parse_int=_integer,
+            parse_float=_float,
         )
     except RecursionError:
-        raise NotJSON("nested too deeply") from None
+        raise NotJSONError("nested too deeply") from None
     except UnicodeDecodeError:
-        raise NotJSON("not UTF-8") from None
+        raise NotJSONError("not UTF-8") from None
     except json.JSONDecodeError as error:
-        raise NotJSON(f"not JSON: {error.msg} at byte {error.pos}") from None
+        raise NotJSONError(f"not JSON: {error.msg} at byte {error.pos}") from None
     if not isinstance(value, dict):
-        raise NotJSON("not a JSON object")
+        raise NotJSONError("not a JSON object")
     return value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise NotJSON("a key stands twice")
+        raise NotJSONError("a key stands twice")
     return found
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise NotJSON(f"{constant} is not JSON")
+    raise NotJSONError(f"{constant} is not JSON")
 
 
 def _integer(digits: str) -> int:
     if len(digits) > _DIGITS:
-        raise NotJSON("a number is too long")
+        raise NotJSONError("a number is too long")
     return int(digits)
 
 
 def _float(digits: str) -> float:
     if len(digits) > 4 * _DIGITS:
-        raise NotJSON("a number is too long")
+        raise NotJSONError("a number is too long")
     return float(digits)

@@ -55,7 +55,15 @@ class Transport:
         self._proxies: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
 
-    def send(self, url: str, headers: Mapping[str, str], limit: int, *, form: Mapping[str, str] | None = None, follow: bool = True) -> Reply:
+    def send(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        limit: int,
+        *,
+        form: Mapping[str, str] | None = None,
+        follow: bool = True,
+    ) -> Reply:
         """The answer to a GET of `url`, or to a POST of `form`, whatever its status.
 
         Raises `RegistryError` when there is no answer, none in time for a retry, or one that breaks a rule, and
@@ -186,6 +194,8 @@ def _reason(error: BaseException) -> str:
             return os.strerror(seen.errno) if seen.errno > 0 else "the name is unknown"
         if seen is None:
             break
-        inner = getattr(seen, "reason", None) or next((part for part in seen.args if isinstance(part, BaseException)), None)
+        inner = getattr(seen, "reason", None) or next(
+            (part for part in seen.args if isinstance(part, BaseException)), None
+        )
         seen = inner if isinstance(inner, BaseException) else seen.__cause__ or seen.__context__
     return "the connection broke before the answer was whole"
