@@ -1,0 +1,111 @@
+"""The operator's config file."""
+
+import pytest
+
+from argocd_provenance.config import Cache, Config, Hook, ImageRow, Redis, Trust, load_config
+from argocd_provenance.errors import FileFaults
+from argocd_provenance.oci.settings import HostSettings
+
+HEAD = "apiVersion: argocd-provenance.io/v1alpha1\nkind: Config\n"
+PINNED = "ghcr.io/acme/argocd-provenance@sha256:" + "1a" * 32
+
+
+def config(body: str, head: str = HEAD) -> Config:
+    """The config with that body, read from ``/etc/ap/config.yaml``."""
+    return load_config("/etc/ap/config.yaml", head + body)
+
+
+def faults(body: str, head: str = HEAD) -> tuple[str, ...]:
+    """Its faults."""
+    with pytest.raises(FileFaults) as caught:
+        config(body, head)
+    return caught.value.faults
+
+
+class TestConfig:
+    def test_the_first_step_is_a_config_without_policies(self) -> None:
+        """``policies: []`` with ``unmatched: pin`` is legal, and everything else has a default."""
+        found = config("policies: []\nunmatched: pin\n")
+
+        assert found == Config("/etc/ap/config.yaml", unmatched="pin", templated="report")
+        assert (found.suspects, found.allow_empty, found.deadline, found.hook) == ("report", False, 40.0, Hook())
+        assert found.cache == Cache(None, 30.0, None, None)
+
+    @pytest.mark.parametrize(("unmatched", "templated"), [("deny", "deny"), ("pin", "report"), ("allow", "report")])
+    def test_templated_follows_unmatched(self, unmatched: str, templated: str) -> None:
+        """Deny is the default where unmatched images are denied."""
+        assert config(f"policies: []\nunmatched: {unmatched}\n").templated == templated
+        assert config(f"policies: []\nunmatched: {unmatched}\ntemplated: deny\n").templated == "deny"
+
+    def test_paths_are_relative_to_the_file(self) -> None:
+        """And absolute ones stay."""
+        found = config(
+            "policies: [policies/, ../more.yaml, /abs]\n"
+            "trust: [{name: internal, trustedRoot: trust/i.json}, {name: github, trustedRoot: g.json, requires: [timestamp]}]\n"
+            "registries: [{host: R.Example, caFile: ca.pem, clientCert: c.pem, realm: auth.example, tls: true}]\n"
+            "cache: {path: cache, tags: 1m, keyFile: /k, redis: {url: 'redis://r:6379', passwordFile: p}}\n"
+        )
+
+        assert found.policies == ("/etc/ap/policies", "/etc/more.yaml", "/abs")
+        assert found.trust == (
+            Trust("internal", "/etc/ap/trust/i.json"),
+            Trust("github", "/etc/ap/g.json", frozenset({"timestamp"})),
+        )
+        assert found.registries == (
+            HostSettings("r.example", ca_file="/etc/ap/ca.pem", client_cert="/etc/ap/c.pem", realm="auth.example", tls=True),
+        )
+        assert found.cache == Cache("/etc/ap/cache", 60.0, "/k", Redis("redis://r:6379", "/etc/ap/p"))
+
+    def test_everything_else_is_read(self) -> None:
+        """Hook, rows, remotes, registries."""
+        found = config(
+            "policies: []\n"
+            f"hook: {{enabled: true, proof: true, image: '{PINNED}', pullSecret: s}}\n"
+            "images: [{apiVersion: 'example.com/*', kind: Engine, path: $.spec.image}]\n"
+            "render: {remotes: ['https://charts.example.com/**']}\n"
+            "registries: [{host: docker.io, mirror: 'http://127.0.0.1:5000', fallback: true}, {host: '*', mirror: 'https://m'}]\n"
+            "suspects: deny\nallowEmpty: true\ndeadline: 50s\n"
+        )
+
+        assert found.hook == Hook(enabled=True, proof=True, image=PINNED, pull_secret="s")  # noqa: S106
+        assert found.images == (ImageRow("example.com/*", "Engine", "$.spec.image"),)
+        assert found.remotes == ("https://charts.example.com/**",)
+        assert found.registries[0] == HostSettings("docker.io", mirror="http://127.0.0.1:5000", fallback=True)
+        assert (found.suspects, found.allow_empty, found.deadline) == ("deny", True, 50.0)
+
+    @pytest.mark.parametrize(
+        ("body", "said"),
+        [
+            ("policies: []\nunmatched: alow\n", "config.yaml:4: unmatched: is 'alow'; it must be deny, pin or allow; did you mean allow?"),
+            ("polices: []\n", "config.yaml:3: polices: there is no such field; did you mean policies?"),
+            ("polices: []\n", "config.yaml:1: policies is missing"),
+            ("policies: [1]\n", "policies[0]: 1 is a number"),
+            ("policies: []\ntrust: [{name: public-good, trustedRoot: a}]\n", "public-good is built in"),
+            ("policies: []\ntrust: [{name: a, trustedRoot: a}, {name: a, trustedRoot: b}]\n", "a stands twice"),
+            ("policies: []\ntrust: [{name: a, trustedRoot: a, requires: [sct]}]\n", "needs a proof of time"),
+            ("policies: []\ntrust: [{name: a, trustedRoot: a, requires: []}]\n", "is an empty list"),
+            ("policies: []\nregistries: [{host: '*'}]\n", 'host: "*" is only for a mirror without fallback'),
+            ("policies: []\nregistries: [{host: '*', mirror: 'https://m', fallback: true}]\n", 'host: "*" is only for'),
+            ("policies: []\nregistries: [{host: 'https://r'}]\n", "without https:// and path"),
+            ("policies: []\nregistries: [{host: r, mirror: 'https://u:p@m'}]\n", "without a user and a query"),
+            ("policies: []\nregistries: [{host: r, fallback: true}]\n", "means nothing without a mirror"),
+            ("policies: []\nregistries: [{host: r, plainHttp: true, caFile: a}]\n", "keep one of the two"),
+            ("policies: []\nregistries: [{host: r}, {host: R}]\n", "r stands twice"),
+            ("policies: []\nregistries: [{host: r, realm: 'http://x'}]\n", "it must be a host, or an https URL"),
+            ("policies: []\nimages: [{apiVersion: a, kind: b, path: spec.x}]\n", "a JSONPath begins with $"),
+            ("policies: []\nhook: {enabled: true}\n", "is enabled without an image"),
+            ("policies: []\nhook: {image: ghcr.io/a/b:v1}\n", "has no digest"),
+            ("policies: []\ndeadline: 0s\n", "it must be a number with its unit"),
+            ("policies: []\ndeadline: 2h\n", "must be from 1s to 1h"),
+            ("policies: []\ncache: {redis: {url: 'http://x'}}\n", "must be redis://"),
+            ("policies: []\n---\npolicies: []\n", "document 2: a config file holds one document"),
+        ],
+    )
+    def test_a_fault_names_its_place_and_the_remedy(self, body: str, said: str) -> None:
+        """``FILE:LINE: path: what is wrong and what is right``."""
+        assert any(said in fault for fault in faults(body)), faults(body)
+
+    def test_an_empty_file_is_unusable(self) -> None:
+        """So is one without apiVersion and kind."""
+        assert faults("", "") == ("/etc/ap/config.yaml:1: the file is empty; an empty file decides nothing",)
+        assert len(faults("policies: []\n", "")) == 2
