@@ -75,6 +75,8 @@ def test_a_real_image_is_judged_as_its_authors_say(case: dict[str, Any]) -> None
     assert candidates
     proved = [found for found in results if isinstance(found, Evidence)]
     assert bool(proved) == (case["expected"] == "pass"), results
+    for found in proved:
+        assert (found.log_url or "").startswith("https://search.sigstore.dev/?logIndex=") == found.logged
     if "expected_identity" in case:
         assert {e.certificate.identity for e in proved if e.certificate} == {case["expected_identity"]}
         assert {e.certificate.issuer for e in proved if e.certificate} == {case["expected_issuer"]}

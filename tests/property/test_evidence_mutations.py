@@ -10,6 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from argocd_provenance.demo.sigstore import Layer, encode
+from argocd_provenance.evidence.candidate import Candidate, parse_bundle, parse_layer
+from argocd_provenance.evidence.rejections import REJECTIONS
+from argocd_provenance.evidence.values import Evidence, Rejected
+from argocd_provenance.oci.reference import Digest
 from support.signing import (
     DOMAIN,
     IMAGE,
@@ -20,12 +26,6 @@ from support.signing import (
     signature,
     verify,
 )
-
-from argocd_provenance.demo.sigstore import Layer, encode
-from argocd_provenance.evidence.candidate import Candidate, parse_bundle, parse_layer
-from argocd_provenance.evidence.rejections import REJECTIONS
-from argocd_provenance.evidence.values import Evidence, Rejected
-from argocd_provenance.oci.reference import Digest
 
 BUNDLES = {
     "Rekor v1": SIGSTORE.bundle(SIGSTORE.issue(), provenance()),
@@ -68,7 +68,7 @@ def mutants(draw: st.DrawFn, original: Any) -> Any:
         holder[last] = _turned(draw, old)
     elif kind == 2 and isinstance(old, str) and old:
         position = draw(st.integers(0, len(old) - 1))
-        holder[last] = old[:position] + draw(st.sampled_from("Aa0+/=. \n{}\"")) + old[position + 1 :]
+        holder[last] = old[:position] + draw(st.sampled_from('Aa0+/=. \n{}"')) + old[position + 1 :]
     elif kind == 3 and isinstance(old, str | list):
         holder[last] = old * 2
     elif kind == 4 and isinstance(old, str):
@@ -104,7 +104,7 @@ class TestMutations:
     """Design 7: attacker-made bytes give `Rejected`, nothing else."""
 
     @pytest.mark.parametrize("original", [pytest.param(b, id=name) for name, b in BUNDLES.items()])
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(data=st.data())
     def test_a_bundle_with_one_member_changed(self, original: dict[str, Any], data: st.DataObject) -> None:
         """N29, U9: what a changed bundle still proves is what the good one proves."""
@@ -116,7 +116,7 @@ class TestMutations:
         assert same(found, good)
 
     @pytest.mark.parametrize("layer", [pytest.param(layer, id=name) for name, layer in LAYERS.items()])
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(data=st.data())
     def test_a_layer_with_one_annotation_changed(self, layer: Layer, data: st.DataObject) -> None:
         """N19, N29: the same for descriptors and their annotations, and for the entry inside of one."""
@@ -134,7 +134,7 @@ class TestMutations:
         assert same(found, good)
 
     @pytest.mark.parametrize("original", [pytest.param(b, id=name) for name, b in BUNDLES.items()])
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=15, deadline=None)
     @given(data=st.data())
     def test_a_bundle_with_one_byte_changed(self, original: dict[str, Any], data: st.DataObject) -> None:
         """N29: bytes instead of members."""
@@ -146,7 +146,7 @@ class TestMutations:
 
 
 class TestParsing:
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(st.binary(max_size=200))
     def test_any_bytes_are_a_candidate_or_a_rejection(self, raw: bytes) -> None:
         """Parsing is total."""
@@ -159,7 +159,7 @@ class TestParsing:
         assert isinstance(parse_bundle(raw, "x"), Candidate | Rejected)
         assert isinstance(parse_layer(descriptor, raw, "x"), Candidate | Rejected)
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(st.recursive(VALUES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10))
     def test_any_json_is_a_candidate_or_a_rejection(self, value: Any) -> None:
         """Parsing is total over descriptors too."""

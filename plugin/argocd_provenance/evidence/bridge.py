@@ -94,11 +94,12 @@ class Instance:
 
     def check_entry(self, entry: LogEntry, times: Iterable[datetime]) -> None:
         """Check promise and proof of `entry`, by a key that its log had at all of `times`; raises `Refused`."""
-        keyring = RekorKeyring(_keyring(_key(self._root.logs, entry.log_id, times, "transparency log")))
+        log = _key(self._root.logs, entry.log_id, times, "transparency log")
+        keyring = RekorKeyring(_keyring(log))
         upstream = _Entry(_model(entry))
         try:
             if entry.proof is not None:
-                check_checkpoint(entry.proof)
+                check_checkpoint(entry.proof, log, entry.log_id)
                 upstream._verify(keyring)
             else:
                 upstream._verify_set(keyring)

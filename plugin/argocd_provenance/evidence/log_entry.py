@@ -18,7 +18,9 @@ from argocd_provenance.evidence.limits import MAX_CONTENT
 from argocd_provenance.evidence.parts import Candidate, Envelope, InclusionProof, LogEntry
 from argocd_provenance.evidence.pem import one_block
 from argocd_provenance.evidence.rejections import Refused
+from argocd_provenance.evidence.trust import Log
 
+_ED25519_SPKI = bytes.fromhex("302a300506032b6570032100")
 PROMISED_KINDS = frozenset({("hashedrekord", "0.0.1"), ("dsse", "0.0.1"), ("intoto", "0.0.1"), ("intoto", "0.0.2")})
 """Kinds of Rekor v1, whose promise covers the time of integration."""
 
@@ -53,13 +55,21 @@ def check_body(entry: LogEntry, candidate: Candidate, signed: Signed, signer: by
         raise Refused("malformed", f"the log entry's body lacks what its kind has: {fault}") from None
 
 
-def check_checkpoint(proof: InclusionProof) -> None:
-    """Check that the checkpoint is about the tree of the proof; raises `Refused`. C2SP: tlog-checkpoint."""
+def check_checkpoint(proof: InclusionProof, log: Log, log_id: bytes) -> None:
+    """Check that the checkpoint is about the tree of the proof, and of `log`; raises `Refused`. C2SP: tlog-checkpoint.
+
+    Rekor v2 (Ed25519) names itself by its host, which its id is made of too (C2SP: signed-note). The origin of Rekor v1
+    is whatever its operator configured; there the log's own key has to do.
+    """
     lines = proof.checkpoint.split("\n")
     if len(lines) < 4 or not lines[0]:
         raise Refused("verification", "the checkpoint names no log, or no tree")
     if lines[1] != str(proof.tree_size):
         raise Refused("verification", "the checkpoint is about a tree of another size than the proof")
+    if log.key.startswith(_ED25519_SPKI) and lines[0] != log.host:
+        raw = log.key.removeprefix(_ED25519_SPKI)
+        if hashlib.sha256(lines[0].encode() + b"\n\x01" + raw).digest() != log_id:
+            raise Refused("verification", "the checkpoint is of another log than the entry")
 
 
 def _same(condition: bool, what: str) -> None:  # noqa: FBT001 - reads as an assertion

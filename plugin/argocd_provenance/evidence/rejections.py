@@ -18,6 +18,8 @@ REJECTIONS: Mapping[str, str] = {
     "other-subject": "it is about something else",
 }
 
+_LONGEST = 500
+
 
 class Refused(Exception):  # noqa: N818 - not an error: a `Rejected` on its way out of this package
     """A candidate proves nothing. Never leaves this package: `verify` and the parsers turn it into a `Rejected`."""
@@ -26,4 +28,9 @@ class Refused(Exception):  # noqa: N818 - not an error: a `Rejected` on its way 
         if code not in REJECTIONS:
             raise ValueError(f"no such rejection: {code}")
         super().__init__(f"{code}: {reason}")
-        self.code, self.reason = code, reason
+        self.code, self.reason = code, printable(reason)
+
+
+def printable(text: str) -> str:
+    """`text` for people's terminals: what others wrote into it brings no control characters, and ends somewhere."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text[:_LONGEST])

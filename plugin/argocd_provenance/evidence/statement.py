@@ -12,7 +12,7 @@ from argocd_provenance.evidence import strict_json
 from argocd_provenance.evidence.artifact import ALGORITHMS, Artifact
 from argocd_provenance.evidence.limits import MAX_CONTENT, MAX_SUBJECTS
 from argocd_provenance.evidence.parts import Candidate, Envelope
-from argocd_provenance.evidence.rejections import Refused
+from argocd_provenance.evidence.rejections import Refused, printable
 from argocd_provenance.evidence.values import PROVENANCE_V02, PROVENANCE_V1, SIGN_PREDICATE, Kind
 from argocd_provenance.oci.reference import Digest
 
@@ -49,17 +49,19 @@ def read(candidate: Candidate, artifact: Artifact) -> Said:
 def claimed_predicate_type(envelope: Envelope | None) -> str:
     """What `envelope` claims to hold, for messages only; empty where that cannot be read."""
     try:
-        return str(strict_json.read(envelope.payload, "", MAX_CONTENT)["predicateType"])[:200] if envelope else ""
+        said = strict_json.read(envelope.payload, "", MAX_CONTENT)["predicateType"] if envelope else ""
+        return printable(str(said))
     except (Refused, TypeError, KeyError, IndexError):
         return ""
 
 
 def _simple_signing(payload: bytes, artifact: Artifact) -> Said:
     what = "the simple signing payload"
-    document = strict_json.mapping(strict_json.read(payload, what, MAX_CONTENT), what)
-    if "critical" not in document:
-        raise Refused("wrong-form", f"what is signed is no simple signing payload (it has {sorted(document)[:5]})")
-    critical = strict_json.mapping(document["critical"], what)
+    document = strict_json.read(payload, what, MAX_CONTENT)
+    members = strict_json.mapping(document, what)
+    if "critical" not in members:
+        raise Refused("wrong-form", f"what is signed is no simple signing payload (it has {sorted(members)[:5]})")
+    critical = strict_json.mapping(members["critical"], what)
     if critical.get("type") != "cosign container image signature":
         raise Refused(
             "wrong-form", f"critical.type is {str(critical.get('type'))[:80]!r}, not that of an image signature"
@@ -69,7 +71,7 @@ def _simple_signing(payload: bytes, artifact: Artifact) -> Said:
     if subject is None:
         raise Refused("other-subject", f"the signature is about {str(said)[:80]}")
     reference = strict_json.mapping(critical.get("identity") or {}, what).get("docker-reference")
-    optional = strict_json.mapping(document.get("optional") or {}, what)
+    optional = strict_json.mapping(members.get("optional") or {}, what)
     names = (reference,) if isinstance(reference, str) and reference else ()
     return Said(subject, "signature", None, document, _strings(optional), names)
 
@@ -78,11 +80,12 @@ def _statement(envelope: Envelope, artifact: Artifact) -> Said:
     if envelope.payload_type != IN_TOTO:
         raise Refused("wrong-form", f"the envelope holds {envelope.payload_type[:80]!r}, not an in-toto statement")
     what = "the in-toto statement"
-    document = strict_json.mapping(strict_json.read(envelope.payload, what, MAX_CONTENT), what)
-    if document.get("_type") not in _STATEMENTS:
-        raise Refused("wrong-form", f"statements of type {str(document.get('_type'))[:80]!r} are not known")
-    predicate_type = strict_json.text(document.get("predicateType"), "the predicate type")
-    subjects = strict_json.sequence(document.get("subject"), "the statement's subjects")
+    document = strict_json.read(envelope.payload, what, MAX_CONTENT)
+    members = strict_json.mapping(document, what)
+    if members.get("_type") not in _STATEMENTS:
+        raise Refused("wrong-form", f"statements of type {str(members.get('_type'))[:80]!r} are not known")
+    predicate_type = strict_json.text(members.get("predicateType"), "the predicate type")
+    subjects = strict_json.sequence(members.get("subject"), "the statement's subjects")
     if len(subjects) > MAX_SUBJECTS:
         raise Refused("too-large", f"the statement has {len(subjects)} subjects, at most {MAX_SUBJECTS} are read")
     about = [(subject, digest) for subject in subjects if (digest := _match(subject, artifact)) is not None]

@@ -53,6 +53,8 @@ class Log:
     key: bytes
     key_details: str
     window: Window
+    host: str = ""
+    """Host and path of its base URL; empty where the root does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ def _log(item: dict[str, Any], what: str) -> Log:
         strict_json.decoded(key.get("rawBytes"), f"the public key of {what}"),
         strict_json.text(key.get("keyDetails"), f"the keyDetails of {what}"),
         _window(key["validFor"], what) if "validFor" in key else Window(),
+        strict_json.text(item.get("baseUrl", ""), f"the baseUrl of {what}").partition("://")[2].rstrip("/"),
     )
 
 

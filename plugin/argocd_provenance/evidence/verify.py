@@ -15,7 +15,7 @@ from argocd_provenance.evidence import certificate as certificates
 from argocd_provenance.evidence import keys, log_entry, statement, trust
 from argocd_provenance.evidence.artifact import Artifact
 from argocd_provenance.evidence.parts import Candidate, LogEntry
-from argocd_provenance.evidence.rejections import REJECTIONS, Refused
+from argocd_provenance.evidence.rejections import REJECTIONS, Refused, printable
 from argocd_provenance.evidence.trust import Requirement, TrustDomain
 from argocd_provenance.evidence.values import Anchor, Certificate, DomainAnchor, Evidence, KeyAnchor, Rejected
 
@@ -65,7 +65,7 @@ class Verifier:
         except Refused as refused:
             return _rejected(candidate, refused.code, refused.reason)
         except Exception as fault:  # noqa: BLE001 - sigstore and what it uses let many types out; all mean: not verified
-            return _rejected(candidate, "malformed", f"{type(fault).__name__}: {fault}"[:500])
+            return _rejected(candidate, "malformed", printable(f"{type(fault).__name__}: {fault}"))
 
     def _evidence(self, candidate: Candidate, anchor: Anchor, artifact: Artifact) -> Evidence:
         signed = _signed(candidate, artifact)

@@ -11,6 +11,24 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from argocd_provenance.demo.sigstore import (
+    CertificateAuthority,
+    CTLog,
+    Layer,
+    Rekor,
+    Signer,
+    TimestampAuthority,
+    VirtualSigstore,
+    encode,
+    simple_signing,
+)
+from argocd_provenance.demo.sigstore.authority import key_usage
+from argocd_provenance.demo.sigstore.bodies import Signed
+from argocd_provenance.demo.sigstore.wire import b64
+from argocd_provenance.errors import OperatorError
+from argocd_provenance.evidence.candidate import parse_bundle
+from argocd_provenance.evidence.values import DomainAnchor, KeyAnchor, Rejected
 from support.signing import (
     BARE_FORMS,
     FORMS,
@@ -36,24 +54,6 @@ from support.signing import (
     with_entry,
     with_token,
 )
-
-from argocd_provenance.demo.sigstore import (
-    CertificateAuthority,
-    CTLog,
-    Layer,
-    Rekor,
-    Signer,
-    TimestampAuthority,
-    VirtualSigstore,
-    encode,
-    simple_signing,
-)
-from argocd_provenance.demo.sigstore.authority import key_usage
-from argocd_provenance.demo.sigstore.bodies import Signed
-from argocd_provenance.demo.sigstore.wire import b64
-from argocd_provenance.errors import OperatorError
-from argocd_provenance.evidence.candidate import parse_bundle
-from argocd_provenance.evidence.values import DomainAnchor, KeyAnchor, Rejected
 
 BARE = DomainAnchor("bare")
 LATE = SIGSTORE.now - timedelta(minutes=5)
@@ -317,17 +317,33 @@ class TestProof:
 
         assert code(verify(bundle_candidate(changed))) in {"verification", "malformed"}
 
-    def test_a_checkpoint_about_a_smaller_tree(self) -> None:
-        """N4, U3: the size in the checkpoint must be the size of the proof, which sigstore does not compare."""
-        first = bundle(log="v2", timestamp=True)
-        proof = entry_of(first)["inclusionProof"]
-        note, _, _ = proof["checkpoint"]["envelope"].partition("\n\n")
-        origin, _, root = note.split("\n")[:3]
-        forged = f"{origin}\n999\n{root}\n"
+    @pytest.mark.parametrize(
+        ("line", "value", "accepted"),
+        [(1, "999", False), (0, "log.evil.example", False), (0, "", False), (0, SIGSTORE.rekor_v2.host, True)],
+    )
+    def test_a_checkpoint_about_another_tree(self, line: int, value: str, accepted: bool) -> None:  # noqa: FBT001
+        """N4, U3: size and origin in a signed checkpoint must be those of proof and log; sigstore compares neither."""
+        changed = bundle(log="v2", timestamp=True)
+        proof = entry_of(changed)["inclusionProof"]
+        lines = proof["checkpoint"]["envelope"].partition("\n\n")[0].split("\n")
+        lines[line] = value
+        forged = "\n".join(lines) + "\n"
         signature = b64(SIGSTORE.rekor_v2.log_id[:4] + SIGSTORE.rekor_v2._sign(forged.encode()))
-        proof["checkpoint"]["envelope"] = f"{forged}\n\u2014 {origin} {signature}\n"
+        proof["checkpoint"]["envelope"] = f"{forged}\n\u2014 {SIGSTORE.rekor_v2.host} {signature}\n"
 
-        assert code(verify(bundle_candidate(first))) == "verification"
+        found = verify(bundle_candidate(changed))
+
+        assert isinstance(found, Rejected) != accepted
+        assert accepted or code(found) == "verification"
+
+    def test_reasons_bring_nothing_to_a_terminal(self) -> None:
+        """What others wrote appears in reasons, without control characters."""
+        changed = bundle_with_body(SIGSTORE.issue(), {"kind": "\x1b[2J\n", "apiVersion": "0", "spec": {}})
+
+        found = verify(bundle_candidate(changed))
+
+        assert isinstance(found, Rejected)
+        assert found.reason.isprintable()
 
     @pytest.mark.parametrize("drop", ["inclusionProof", "checkpoint"])
     def test_missing_from_a_new_bundle(self, drop: str) -> None:
@@ -588,7 +604,7 @@ class TestKeysAndCertificates:
         "key",
         [
             pytest.param(ec.generate_private_key(ec.SECP256K1()), id="curve"),
-            pytest.param(rsa.generate_private_key(65537, 1024), id="RSA"),
+            pytest.param(rsa.generate_private_key(65537, 1024), id="RSA"),  # noqa: S505 - weak on purpose
         ],
     )
     def test_weak_keys(self, key: ec.EllipticCurvePrivateKey) -> None:
@@ -599,7 +615,8 @@ class TestKeysAndCertificates:
         assert code(verify(layer_candidate(layer), by_key(signer, log=False))) == "verification"
 
     @pytest.mark.parametrize(
-        ("log", "expected"), [pytest.param(True, "ed25519ph", id="logged"), pytest.param(False, "verification", id="bare")]
+        ("log", "expected"),
+        [pytest.param(True, "ed25519ph", id="logged"), pytest.param(False, "verification", id="bare")],
     )
     def test_ed25519ph_is_named(self, log: bool, expected: str) -> None:  # noqa: FBT001
         """What cosign makes with an Ed25519 key is Ed25519ph; it is refused by name, and the reason says what to do."""

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from support.signing import SIGSTORE, WORKFLOW, bundle_candidate, code, provenance, verify
 
 from argocd_provenance.demo.sigstore import GITHUB
 from argocd_provenance.demo.sigstore.wire import der, utf8
 from argocd_provenance.evidence import certificate
 from argocd_provenance.evidence.rejections import Refused
 from argocd_provenance.evidence.values import Certificate
+from support.signing import SIGSTORE, WORKFLOW, bundle_candidate, code, provenance, verify
 
 OID = "1.3.6.1.4.1.57264.1."
 NEWER = dict.fromkeys(range(8, 25))
@@ -119,7 +119,8 @@ class TestNobody:
         assert refusal(**how) == "verification"
 
     @pytest.mark.parametrize(
-        "identity", [WORKFLOW + "\x00", WORKFLOW + "\nhttps://github.com/acme/app", "https://a/\x1b[2J", "https://a/\x7f"]
+        "identity",
+        [WORKFLOW + "\x00", WORKFLOW + "\nhttps://github.com/acme/app", "https://a/\x1b[2J", "https://a/\x7f"],
     )
     def test_control_characters(self, identity: str) -> None:
         """N8, N25: no NUL, no newline, no escape sequence in an identity."""

@@ -7,6 +7,13 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from argocd_provenance.demo.sigstore import GITHUB, Layer, Signer, statement
+from argocd_provenance.demo.sigstore.wire import b64
+from argocd_provenance.evidence.parts import Candidate
+from argocd_provenance.evidence.values import PROVENANCE_V02, DomainAnchor, Rejected
+from argocd_provenance.evidence.verify import Artifact
+from argocd_provenance.oci.reference import Digest
 from support.signing import (
     BARE_FORMS,
     FORMS,
@@ -26,13 +33,6 @@ from support.signing import (
     signature,
     verify,
 )
-
-from argocd_provenance.demo.sigstore import GITHUB, Layer, Signer, statement
-from argocd_provenance.demo.sigstore.wire import b64
-from argocd_provenance.evidence.parts import Candidate
-from argocd_provenance.evidence.values import PROVENANCE_V02, DomainAnchor, Rejected
-from argocd_provenance.evidence.verify import Artifact
-from argocd_provenance.oci.reference import Digest
 
 
 def parameters(forms: Mapping[str, Maker]) -> list[object]:
@@ -108,7 +108,7 @@ class TestByKey:
 
     @pytest.mark.parametrize("algorithm", ["sha256", "sha384"])
     def test_a_larger_curve_may_sign_with_sha256(self, algorithm: str) -> None:
-        """cosign signs with the curve's hash; other signers with SHA-256; sigstore-go accepts both."""
+        """Keys of cosign sign with the curve's hash; other signers with SHA-256; sigstore-go accepts both."""
         signer = Signer.by_key(ec.generate_private_key(ec.SECP384R1()))
         layer = SIGSTORE.sign_layer(IMAGE.text, signer, algorithm=algorithm)
 

@@ -1,9 +1,8 @@
 """Public keys as operators hand them over."""
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, ed448, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from support.signing import SIGSTORE
 
 from argocd_provenance.demo.sigstore import Signer
 from argocd_provenance.errors import OperatorError
@@ -11,6 +10,7 @@ from argocd_provenance.evidence.keys import Signed, check_signature, key_from, l
 from argocd_provenance.evidence.rejections import Refused
 from argocd_provenance.evidence.values import KeyAnchor
 from argocd_provenance.oci.reference import Digest
+from support.signing import SIGSTORE
 
 P256 = ec.generate_private_key(ec.SECP256R1())
 RSA = rsa.generate_private_key(65537, 2048)
@@ -59,10 +59,10 @@ class TestLoad:
                 P256.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), "private key", id="private"
             ),
             pytest.param(SIGSTORE.issue().verifier_pem, "certificate", id="certificate"),
-            pytest.param(pem_of(rsa.generate_private_key(65537, 1024)), "1024 bits is too small", id="small RSA"),
+            pytest.param(pem_of(rsa.generate_private_key(65537, 1024)), "1024 bits is too small", id="small RSA"),  # noqa: S505 - on purpose
             pytest.param(pem_of(ec.generate_private_key(ec.SECP256K1())), "curve secp256k1", id="another curve"),
             pytest.param(pem_of(ed448.Ed448PrivateKey.generate()), "not accepted", id="Ed448"),
-            pytest.param(pem_of(dsa.generate_private_key(1024)), "not accepted", id="DSA"),
+            pytest.param(pem_of(dsa.generate_private_key(1024)), "not accepted", id="DSA"),  # noqa: S505 - quick to make
         ],
     )
     def test_what_is_no_key_of_ours(self, pem: bytes, said: str) -> None:
@@ -88,7 +88,9 @@ class TestSignatures:
             pytest.param(Signer.by_key(P256), Signed(None, {"sha512": b"x" * 64}), id="a digest of another algorithm"),
             pytest.param(Signer.by_key(RSA), Signed(None), id="nothing"),
             pytest.param(
-                Signer.by_key(ed25519.Ed25519PrivateKey.generate()), Signed(None, {"sha256": b"x" * 32}), id="no message"
+                Signer.by_key(ed25519.Ed25519PrivateKey.generate()),
+                Signed(None, {"sha256": b"x" * 32}),
+                id="no message",
             ),
         ],
     )

@@ -8,11 +8,11 @@ import argocd_provenance
 
 PACKAGE = Path(argocd_provenance.__file__).parent
 MAKER = "evidence/verify.py"
+MODULES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def constructions(path: Path) -> Iterator[int]:
-    """Lines at which a module makes an `Evidence`, by its name, under another name, or by copying one."""
-    tree = ast.parse(path.read_text())
+def constructions(tree: ast.Module) -> Iterator[int]:
+    """Lines at which a module makes an `Evidence`, by its name or under another."""
     names = {"Evidence"}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
@@ -26,24 +26,24 @@ def constructions(path: Path) -> Iterator[int]:
 
 def test_only_the_verifier_makes_evidence() -> None:
     """N19: no path of discovery, cache or report can call anything verified; `verify` alone constructs `Evidence`."""
-    makers = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if list(constructions(path))}
+    makers = {name for name, tree in MODULES.items() if list(constructions(tree))}
 
     assert makers == {MAKER}
 
 
 def test_the_verifier_makes_evidence_in_one_place() -> None:
     """The one maker has one construction, which every check stands before."""
-    assert len(list(constructions(PACKAGE / MAKER))) == 1
+    assert len(list(constructions(MODULES[MAKER]))) == 1
 
 
 def test_sigstore_is_imported_by_the_bridge_alone() -> None:
     """Only `evidence/bridge.py` imports sigstore, so that a bump is looked at in one file."""
     importers = set()
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+    for name, tree in MODULES.items():
+        for node in ast.walk(tree):
             modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             modules += [node.module or ""] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
             if any(m.split(".")[0] in {"sigstore", "sigstore_models", "rfc3161_client"} for m in modules):
-                importers.add(str(path.relative_to(PACKAGE)))
+                importers.add(name)
 
     assert importers == {"evidence/bridge.py"}

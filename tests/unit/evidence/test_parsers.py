@@ -5,6 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+
+from argocd_provenance.demo.sigstore import Layer, Signer, encode
+from argocd_provenance.evidence.candidate import Candidate, parse_bundle, parse_layer
+from argocd_provenance.oci.reference import Digest
 from support.signing import (
     CERTIFICATE_NOTE,
     ENTRY_NOTE,
@@ -18,10 +22,6 @@ from support.signing import (
     provenance,
     signature,
 )
-
-from argocd_provenance.demo.sigstore import Layer, Signer, encode
-from argocd_provenance.evidence.candidate import Candidate, parse_bundle, parse_layer
-from argocd_provenance.oci.reference import Digest
 
 Change = Callable[[dict[str, Any]], Any]
 
@@ -176,7 +176,9 @@ class TestBundles:
             pytest.param(
                 lambda b: entry_of(b)["inclusionProof"].update(treeSize="1"), "malformed", id="outside of the tree"
             ),
-            pytest.param(lambda b: entry_of(b).update(canonicalizedBody="QR=="), "malformed", id="base64 of two readings"),
+            pytest.param(
+                lambda b: entry_of(b).update(canonicalizedBody="QR=="), "malformed", id="base64 of two readings"
+            ),
         ],
     )
     def test_what_is_no_bundle(self, change: Change, expected: str) -> None:

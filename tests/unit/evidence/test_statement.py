@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.signing import IMAGE, OTHER, SIGSTORE, SLSA, bundle_candidate, code, evidence, layer_candidate, verify
 
 from argocd_provenance.demo.sigstore import encode, simple_signing, statement
 from argocd_provenance.evidence.values import Evidence, Rejected
 from argocd_provenance.evidence.verify import Artifact
 from argocd_provenance.oci.reference import Digest
+from support.signing import IMAGE, OTHER, SIGSTORE, SLSA, bundle_candidate, code, evidence, layer_candidate, verify
 
 SIGNER = SIGSTORE.issue()
 
@@ -150,15 +150,20 @@ class TestSimpleSigning:
             pytest.param(simple_signing(OTHER.text), "other-subject", id="another image"),
             pytest.param(simple_signing(IMAGE.hex), "other-subject", id="a digest without algorithm"),
             pytest.param(simple_signing(IMAGE.text.upper()), "other-subject", id="a digest in upper case"),
-            pytest.param(simple_signing(IMAGE.text, kind="atomic container signature"), "wrong-form", id="another type"),
+            pytest.param(
+                simple_signing(IMAGE.text, kind="atomic container signature"), "wrong-form", id="another type"
+            ),
             pytest.param(simple_signing(IMAGE.text, kind=""), "wrong-form", id="no type"),
-            pytest.param(encode({"critical": {"type": "cosign container image signature"}}), "malformed", id="no image"),
+            pytest.param(
+                encode({"critical": {"type": "cosign container image signature"}}), "malformed", id="no image"
+            ),
             pytest.param(encode({"critical": []}), "malformed", id="critical is a list"),
             pytest.param(encode({}), "wrong-form", id="nothing"),
             pytest.param(b"[1]", "malformed", id="an array"),
             pytest.param(
                 simple_signing(OTHER.text).replace(
-                    b'"docker-manifest-digest"', b'"docker-manifest-digest":"%b","docker-manifest-digest"' % IMAGE.text.encode()
+                    b'"docker-manifest-digest"',
+                    b'"docker-manifest-digest":"%b","docker-manifest-digest"' % IMAGE.text.encode(),
                 ),
                 "malformed",
                 id="two digests",
@@ -171,7 +176,7 @@ class TestSimpleSigning:
 
     @pytest.mark.parametrize("optional", [b'"optional":null', b'"optional":{}', b'"optional":[]'])
     def test_no_notes(self, optional: bytes) -> None:
-        """cosign writes null where there are no annotations."""
+        """Where there are no annotations cosign writes null."""
         payload = simple_signing(IMAGE.text).replace(b'"optional":null', optional)
 
         assert evidence(signed(payload)).annotations == {}

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.signing import SIGSTORE, bundle_candidate, evidence, provenance, trusting, verify
 
 from argocd_provenance.demo.sigstore import encode
 from argocd_provenance.errors import OperatorError
 from argocd_provenance.evidence.trust import TrustDomain, offered, parse, public_good, trust_domain
+from support.signing import SIGSTORE, bundle_candidate, evidence, provenance, trusting, verify
 
 Change = Callable[[dict[str, Any]], Any]
 
@@ -30,7 +30,9 @@ class TestDomains:
         [
             pytest.param({"logs": False}, None, "log is required", id="log without logs"),
             pytest.param({"ct_logs": False}, None, "sct is required", id="SCT without CT logs"),
-            pytest.param({"timestamps": False}, {"timestamp"}, "timestamp is required", id="timestamp without authority"),
+            pytest.param(
+                {"timestamps": False}, {"timestamp"}, "timestamp is required", id="timestamp without authority"
+            ),
             pytest.param({}, {"sct"}, "log or timestamp", id="nothing that proves a time"),
             pytest.param({}, set(), "log or timestamp", id="nothing"),
             pytest.param({}, {"logs"}, "not logs", id="a word that there is not"),
@@ -80,9 +82,13 @@ class TestMalformed:
                 id="v0.2",
             ),
             pytest.param(changed(lambda _: None, logs=False, timestamps=False), "neither", id="no proof of time"),
-            pytest.param(changed(lambda r: r["tlogs"][0]["publicKey"]["validFor"].pop("start")), "start", id="no start"),
             pytest.param(
-                changed(lambda r: r["tlogs"][0]["publicKey"]["validFor"].update(start="2020-01-01")), "time zone", id="date"
+                changed(lambda r: r["tlogs"][0]["publicKey"]["validFor"].pop("start")), "start", id="no start"
+            ),
+            pytest.param(
+                changed(lambda r: r["tlogs"][0]["publicKey"]["validFor"].update(start="2020-01-01")),
+                "time zone",
+                id="date",
             ),
             pytest.param(
                 changed(lambda r: r["tlogs"][0]["publicKey"]["validFor"].update(end="soon")), "the end", id="no time"
