@@ -9,6 +9,8 @@ import yaml
 
 from argocd_provenance import __version__
 from argocd_provenance.argocd.parameters import parse_parameters
+from argocd_provenance.config import load_config
+from argocd_provenance.policy.load import load_policies
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "argocd"
@@ -207,3 +209,13 @@ class TestExamples:
         assert config["kind"] == "Config"
         assert [(FOLDER / "examples" / path).is_dir() for path in config["policies"]] == [True]
         assert load("examples/policies/shop.yaml")["kind"] == "ImagePolicy"
+
+    def test_the_config_and_its_policy_load(self) -> None:
+        """By the program's own strict readers."""
+        config = FOLDER / "examples" / "config.yaml"
+        policy = FOLDER / "examples" / "policies" / "shop.yaml"
+
+        read = load_config(str(config), config.read_text())
+        (shop,) = load_policies([(str(policy), policy.read_text())], lambda name: Path(name).read_bytes())
+
+        assert (read.unmatched, shop.name, shop.mode) == ("deny", "shop", "enforce")

@@ -18,11 +18,10 @@ _MARKERS = ("apiVersion:", "kind:", "metadata:")
 def is_manifest(name: str, text: str) -> bool:
     """Whether `text`, of a YAML file, is taken; raises `RenderError` if only its beginning can be.
 
-    A text with all three markers is always taken. Whether it can be read at all, and one way only, is for whoever
-    reads the documents to say.
+    A text with all three markers, or that begins as a JSON object, is always taken. Whether it can be read at all,
+    and one way only, is for whoever reads the documents to say.
     """
-    _check_json_stream(name, text)
-    if all(marker in text for marker in _MARKERS):
+    if all(marker in text for marker in _MARKERS) or _begins_as_json_object(text):
         return True
     objects = 0
     try:
@@ -51,17 +50,19 @@ def check_json(name: str, text: str) -> None:
         raise RenderError(f"{name!r}: a JSON object without `kind` is no manifest; name the file in directory.exclude")
 
 
-def _check_json_stream(name: str, text: str) -> None:
-    """Refuse ``{…}{…}``: Argo CD reads a stream of JSON objects where YAML readers see a fault."""
+def _begins_as_json_object(text: str) -> bool:
+    """Whether Argo CD, which reads what begins with ``{`` as a stream of JSON, finds an object there.
+
+    Such a text need not be YAML: JSON may be indented by tabs.
+    """
     start = text.lstrip()
     if not start.startswith("{"):
-        return
+        return False
     try:
-        _, end = json.JSONDecoder().raw_decode(start)
+        value, _ = json.JSONDecoder().raw_decode(start)
     except (ValueError, RecursionError):
-        return  # YAML in flow style
-    if start[end:].lstrip().startswith(("{", "[")):
-        raise RenderError(f"{name!r}: several JSON objects in one file; separate them by `---`")
+        return False  # YAML in flow style
+    return bool(value.get("kind"))
 
 
 def _is_null(node: yaml.Node | None) -> bool:

@@ -97,6 +97,8 @@ class TestWhatIsNoManifest:
             pytest.param("kind: Pod\n", id="kind alone"),
             pytest.param('{"kind": "Pod", "apiVersion": "v1"}', id="JSON in a .yaml file"),
             pytest.param("---\n---\nkind: Pod\n", id="after empty documents"),
+            pytest.param('{"kind": "Pod"}\n{"kind": "Pod"}', id="a stream of JSON objects"),
+            pytest.param('{\n\t"kind": "Pod"\n}', id="JSON with tabs"),
         ],
     )
     def test_what_argo_cd_would_apply_or_refuse_is_never_skipped(self, tmp_path: Path, text: str) -> None:
@@ -110,7 +112,6 @@ class TestWhatIsNoManifest:
         [
             pytest.param("a.yaml", "kind: Pod\n---\nreplicas: 1\n", id="an object, then none"),
             pytest.param("a.yaml", "kind: Pod\n---\n{{ x\n", id="an object, then no YAML"),
-            pytest.param("a.yaml", '{"kind": "Pod"}\n{"kind": "Pod"}', id="a stream of JSON objects"),
             pytest.param("a.json", '{"kind": "Pod"} {"kind": "Pod"}', id="two objects in .json"),
             pytest.param("a.json", '[{"kind": "Pod"}]', id="a list in .json"),
             pytest.param("a.json", '{"x": NaN}', id="no JSON"),
