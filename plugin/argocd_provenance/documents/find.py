@@ -11,7 +11,7 @@ from typing import Any
 from argocd_provenance.documents.model import ImageField, ObjectImages, Role, Suspect, path_text
 from argocd_provenance.documents.nodes import Mapping, Node, Scalar, Sequence, Target, resolved
 from argocd_provenance.documents.places import CORE, Row
-from argocd_provenance.documents.scan import IMAGE_LIKE, OURS
+from argocd_provenance.documents.scan import OURS, looks_like_image
 from argocd_provenance.documents.split import Part
 from argocd_provenance.documents.values import Path, Walk, doubled, fields, node_at
 
@@ -68,7 +68,11 @@ class _Search:
         for object_id, one in enumerate(self._objects(root, ()), first_id):
             self._visit(one, one.node, one.path)
             self._table(one)
-            images = tuple(self._image(one, object_id, path, node) for path, node in one.places.items() if self._runs(one, path, node))
+            images = tuple(
+                self._image(one, object_id, path, node)
+                for path, node in one.places.items()
+                if self._runs(one, path, node)
+            )
             found.objects.append((one.path, ObjectImages(object_id, one.kind, one.namespace, one.name, images)))
             found.suspects += [self._suspect(one, path, scalar) for path, scalar in one.other if path not in one.places]
         found.forged = self._forged
@@ -133,7 +137,12 @@ class _Search:
     def _known_place(self, one: _Object, path: Path, node: Node) -> None:
         if len(path) >= 3 and path[-1] == "image" and isinstance(path[-2], int) and path[-3] in _CONTAINER_LISTS:
             one.places[path] = node
-        elif len(path) >= 4 and path[-2:] == ("image", "reference") and isinstance(path[-3], int) and path[-4] == "volumes":
+        elif (
+            len(path) >= 4
+            and path[-2:] == ("image", "reference")
+            and isinstance(path[-3], int)
+            and path[-4] == "volumes"
+        ):
             one.places[path] = node
 
     def _annotations(self, one: _Object, path: Path, node: Node) -> None:
@@ -187,12 +196,14 @@ class _Search:
         )
 
     def _weigh(self, one: _Object, path: Path, scalar: Scalar) -> None:
-        if "/" in scalar.text and IMAGE_LIKE.fullmatch(scalar.text):
+        if "/" in scalar.text and looks_like_image(scalar.text):
             one.other.append((path, scalar))
 
     def _suspect(self, one: _Object, path: Path, scalar: Scalar) -> Suspect:
         line = self._part.line + scalar.line
-        return Suspect(scalar.text, one.kind, one.namespace, one.name, self._part.file, line, path_text(path[len(one.path) :]))
+        return Suspect(
+            scalar.text, one.kind, one.namespace, one.name, self._part.file, line, path_text(path[len(one.path) :])
+        )
 
 
 def _text(node: Node | None) -> str:

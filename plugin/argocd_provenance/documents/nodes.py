@@ -20,21 +20,42 @@ _DEPTH_LIMIT = 200
 
 @dataclass(slots=True, eq=False)
 class Scalar:
-    """A scalar: its text, whether it is plain (and so may be no string), and where it stands."""
+    """A scalar: its text, and whether it is plain (and so may be no string); places are asked of the event when needed."""
 
     text: str
     plain: bool
-    style: str
-    start: int
-    end: int
-    line: int
-    bare: bool
-    """Neither anchor nor tag stands between `start` and the text."""
+    event: Any
+    bom: int
 
     @property
     def value(self) -> str | int | float | bool | None:
         """What go-yaml makes of it."""
         return plain(self.text) if self.plain else self.text
+
+    @property
+    def style(self) -> str:
+        """``'``, ``"``, ``|``, ``>`` or nothing."""
+        return self.event.style or ""
+
+    @property
+    def bare(self) -> bool:
+        """Neither anchor nor tag stands between `start` and the text."""
+        return self.event.anchor is None and self.event.tag is None
+
+    @property
+    def start(self) -> int:
+        """Where it begins in the part's text, its anchor and tag included."""
+        return int(self.event.start_mark.index) + self.bom
+
+    @property
+    def end(self) -> int:
+        """Where it ends; a block scalar with the line breaks behind it."""
+        return int(self.event.end_mark.index) + self.bom
+
+    @property
+    def line(self) -> int:
+        """Its line within the part, from 0."""
+        return int(self.event.start_mark.line)
 
 
 @dataclass(slots=True, eq=False)
@@ -131,59 +152,78 @@ class _Composer:
         self._bom = reader.part.bom
         self._anchors: dict[str, Target] = {}
         self._open: list[Mapping | Sequence] = []
-        self._keys: list[Scalar | None] = []
-        self._root: Node | None = None
 
     def document(self) -> Target | None:
-        done = False
+        """The one root; scalars are built in place, because they are most of a document."""
+        following, bom, scalar_event = self._reader.next, self._bom, libyaml.ScalarEvent
+        # The collection that is open, and the key that waits for its value there; those around them are on the stack.
+        parent: Mapping | Sequence | None = None
+        key: Scalar | None = None
+        keys: list[Scalar | None] = []
+        root: Node | None = None
+        node: Node
         while True:
-            event = self._reader.next()
+            event = following()
             kind = event.__class__
-            if kind is libyaml.StreamStartEvent or kind is libyaml.DocumentEndEvent:
+            if kind is scalar_event:
+                if event.tag is None:
+                    node = Scalar(event.value, event.implicit[0], event, bom)
+                else:
+                    check_tag(self._part, event)
+                    node = Scalar(event.value, False, event, bom)  # noqa: FBT003
+                if event.anchor is not None:
+                    self._anchors[event.anchor] = node
+            elif kind is libyaml.MappingEndEvent or kind is libyaml.SequenceEndEvent:
+                self._open.pop().end = event.end_mark.index + bom
+                parent, key = self._open[-1] if self._open else None, keys.pop()
                 continue
-            if kind is libyaml.StreamEndEvent:
-                return None if self._root is None else resolved(self._root)
-            if kind is libyaml.DocumentStartEvent:
-                if done:
-                    raise self._part.refusal("text behind the end of the document is dropped by some readers", event.start_mark.line)
-                check_start(self._part, event)
-                done = True
+            elif kind is libyaml.AliasEvent:
+                node = self._alias(event)
+            elif kind is libyaml.MappingStartEvent or kind is libyaml.SequenceStartEvent:
+                node = self._collection(event, kind)
+            elif kind is libyaml.StreamEndEvent:
+                return None if root is None else resolved(root)
+            else:
+                self._frame(event, kind, again=root is not None)
                 continue
-            self._node(event, kind)
+            if parent is None:
+                root = node
+            elif parent.__class__ is Sequence:
+                parent.items.append(node)
+            elif key is not None:
+                parent.entries.append((key, node))  # type: ignore[union-attr]  the other class was asked for above
+                key = None
+            elif node.__class__ is Scalar:
+                key = node
+                continue
+            else:
+                what = "an alias" if isinstance(node, Alias) else "a list or a mapping"
+                raise self._part.refusal(f"{what} as a key is not read alike everywhere", node.line)
+            if node.__class__ is Mapping or node.__class__ is Sequence:
+                keys.append(key)
+                self._open.append(node)
+                parent, key = node, None
 
-    def _node(self, event: Any, kind: type) -> None:
-        if kind is libyaml.MappingEndEvent or kind is libyaml.SequenceEndEvent:
-            self._open.pop().end = event.end_mark.index + self._bom
-            self._keys.pop()
-            return
-        if kind is libyaml.AliasEvent:
-            self._place(self._alias(event))
-            return
+    def _frame(self, event: Any, kind: type, *, again: bool) -> None:
+        """Starts and ends of stream and document."""
+        if kind is libyaml.DocumentStartEvent:
+            if again:
+                raise self._part.refusal(
+                    "text behind the end of the document is dropped by some readers", event.start_mark.line
+                )
+            check_start(self._part, event)
+
+    def _collection(self, event: Any, kind: type) -> Mapping | Sequence:
         check_tag(self._part, event)
         mark = event.start_mark
-        node: Target
-        if kind is libyaml.ScalarEvent:
-            node = Scalar(
-                event.value,
-                event.implicit[0] and event.tag is None,
-                event.style or "",
-                mark.index + self._bom,
-                event.end_mark.index + self._bom,
-                mark.line,
-                event.anchor is None and event.tag is None,
-            )
-        else:
-            factory = Mapping if kind is libyaml.MappingStartEvent else Sequence
-            node = factory(bool(event.flow_style), mark.index + self._bom, mark.line)
+        factory = Mapping if kind is libyaml.MappingStartEvent else Sequence
+        node: Mapping | Sequence = factory(bool(event.flow_style), mark.index + self._bom, mark.line)
         if event.anchor is not None:
-            # An anchor of a collection that is still open can only be used inside itself: refused in `_alias`.
+            # While it is open, `_alias` refuses its use.
             self._anchors[event.anchor] = node
-        self._place(node)
-        if not isinstance(node, Scalar):
-            self._open.append(node)
-            self._keys.append(None)
-            if len(self._open) > _DEPTH_LIMIT:
-                raise self._part.refusal(f"nested deeper than {_DEPTH_LIMIT} levels", mark.line)
+        if len(self._open) >= _DEPTH_LIMIT:
+            raise self._part.refusal(f"nested deeper than {_DEPTH_LIMIT} levels", mark.line)
+        return node
 
     def _alias(self, event: Any) -> Alias:
         line = event.start_mark.line
@@ -193,19 +233,3 @@ class _Composer:
         if any(target is one for one in self._open):
             raise self._part.refusal(f"the alias *{event.anchor} stands inside its own anchor", line)
         return Alias(target, event.start_mark.index + self._bom, event.end_mark.index + self._bom, line)
-
-    def _place(self, node: Node) -> None:
-        if not self._open:
-            self._root = node
-            return
-        parent = self._open[-1]
-        if isinstance(parent, Sequence):
-            parent.items.append(node)
-        elif (key := self._keys[-1]) is not None:
-            parent.entries.append((key, node))
-            self._keys[-1] = None
-        elif isinstance(node, Scalar):
-            self._keys[-1] = node
-        else:
-            what = "an alias" if isinstance(node, Alias) else "a list or a mapping"
-            raise self._part.refusal(f"{what} as a key is not read alike everywhere", node.line)

@@ -24,7 +24,11 @@ CORE: Final = frozenset(
         ("batch/v1", "Job"),
         ("batch/v1", "CronJob"),
         ("batch/v1beta1", "CronJob"),
-        *((f"apps/{v}", k) for v in ("v1", "v1beta1", "v1beta2") for k in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")),
+        *(
+            (f"apps/{v}", k)
+            for v in ("v1", "v1beta1", "v1beta2")
+            for k in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+        ),
         ("extensions/v1beta1", "Deployment"),
         ("extensions/v1beta1", "DaemonSet"),
         ("extensions/v1beta1", "ReplicaSet"),

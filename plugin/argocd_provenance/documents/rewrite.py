@@ -12,8 +12,9 @@ from argocd_provenance.documents.find import Document, search
 from argocd_provenance.documents.model import ImageField, ObjectImages, Suspect
 from argocd_provenance.documents.nodes import Mapping, compose
 from argocd_provenance.documents.places import BUILT_IN, WORDS, Row
+from argocd_provenance.documents.reread import says
 from argocd_provenance.documents.scalars import json_text
-from argocd_provenance.documents.scan import ITEMS, OURS, concerns_us
+from argocd_provenance.documents.scan import OURS, concerns_us, is_empty, may_be_list, surely_concerns_us
 from argocd_provenance.documents.splice import CannotSplice, Splice, mapping_at, remove_forged
 from argocd_provenance.documents.split import BOM, Part, Source, split
 from argocd_provenance.documents.values import Path, Walk, fields, scalar_at
@@ -73,14 +74,15 @@ def emit(rendered: Rendered, pins: Names[str, str], annotations: Annotations | N
 def _document(
     part: Part, rows: tuple[Row, ...], number: int, first_id: int, words: frozenset[str], *, anything: bool
 ) -> tuple[Document, int]:
-    look = concerns_us(part, words)
-    if look is None:
-        return Document(part), 0
-    if not (look or anything or ITEMS.search(part.text)):
-        return Document(part), 1
+    if not surely_concerns_us(part):
+        look = concerns_us(part, words)
+        if look is None:
+            return Document(part), 0
+        if not (look or anything or may_be_list(part)):
+            return Document(part), 1
     root = compose(part)
-    if not isinstance(root, Mapping):
-        raise part.refusal("a document must be a mapping or empty")
+    if root is None or is_empty(part, root, flow=getattr(root, "flow", False)) or not isinstance(root, Mapping):
+        return Document(part), 0
     document = search(part, root, rows, number, first_id)
     listed = sum(1 for path, _ in document.objects if path)
     return document, listed if "items" in fields(part, root) else len(document.objects)
@@ -90,7 +92,12 @@ def _rewritten(document: Document, pins: Names[str, str], annotations: Annotatio
     part, root = document.part, document.root
     if root is None:
         return part.text
-    new = {i.keys: pins[i.written] for _, one in document.objects for i in one.images if pins.get(i.written, i.written) != i.written}
+    new = {
+        i.keys: pins[i.written]
+        for _, one in document.objects
+        for i in one.images
+        if pins.get(i.written, i.written) != i.written
+    }
     names = {path: _asked(annotations, one) for path, one in document.objects if one.images and annotations is not None}
     names = {path: named for path, named in names.items() if named}
     if not (new or names or document.forged):
@@ -98,12 +105,12 @@ def _rewritten(document: Document, pins: Names[str, str], annotations: Annotatio
     intended = json_text(_intended(document, root, new, names), sort_keys=True)
     try:
         text = _spliced(document, root, new, names)
-        if _says(part, text) == intended:
+        if says(Part(part.file, text, part.line)) == intended:
             return text
     except (CannotSplice, DocumentError):
         pass
     text = json_text(_intended(document, root, new, names)) + part.newline
-    if _says(part, text) != intended:
+    if says(Part(part.file, text, part.line)) != intended:
         raise Error(f"{part.file}:{part.line}: the rewritten document does not say what was intended")
     return text
 
@@ -123,7 +130,8 @@ def _intended(document: Document, root: Mapping, new: Names[Path, str], names: N
         for step in path[:-1]:
             holder = holder[step]
         holder[path[-1]] = text
-    drop_ours(data)
+    if document.forged:
+        drop_ours(data)
     for path, named in names.items():
         holder = data
         for step in path:
@@ -177,12 +185,6 @@ def _spliced(document: Document, root: Mapping, new: Names[Path, str], names: Na
     if document.forged:
         remove_forged(splice, root)
     return splice.text()
-
-
-def _says(part: Part, text: str) -> str:
-    again = Part(part.file, text, part.line)
-    root = compose(again)
-    return json_text(Walk(again).data(root) if root is not None else None, sort_keys=True)
 
 
 def _joined(texts: list[str]) -> str:

@@ -6,10 +6,19 @@ byte; the answer may be yes too often, never no too often. A document that is ne
 
 import re
 from collections.abc import Collection
+from typing import Any
 
 import yaml._yaml as libyaml
 
-from argocd_provenance.documents.nodes import EventReader, check_start, check_tag, libyaml_errors
+from argocd_provenance.documents.nodes import (
+    EventReader,
+    Mapping,
+    Scalar,
+    Sequence,
+    check_start,
+    check_tag,
+    libyaml_errors,
+)
 from argocd_provenance.documents.scalars import plain
 from argocd_provenance.documents.split import Part
 
@@ -17,17 +26,26 @@ OURS = ("argocd-provenance.io/", "link.argocd.argoproj.io/argocd-provenance")
 """Annotations whose names begin so are ours; whatever the source brought under them is dropped."""
 
 _HOST = r"(?:(?:[a-zA-Z0-9-]+\.)+[a-zA-Z0-9-]+(?::[0-9]+)?|localhost(?::[0-9]+)?|[a-zA-Z0-9-]+:[0-9]+)"
-IMAGE_LIKE = re.compile(
+_IMAGE = re.compile(
     rf"{_HOST}/[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*(?:@sha256:[0-9a-f]{{64}})?|@sha256:[0-9a-f]{{64}})"
 )
-"""A reference with a registry's host and a tag or a digest."""
-_NEAR_IMAGE = re.compile(r"[a-z0-9](?::[A-Za-z0-9_]|@sha256:)")
+_ITEMS = re.compile(r"""^["']?items["']?[ \t]*:""", re.MULTILINE)
+# The longest reference: 255 for the name, 128 for the tag, 72 for the digest.
+_LONGEST_IMAGE = 512
 
-ITEMS = re.compile(r"""^["']?items["']?[ \t]*:|^\s*\{(?s:.*)"items\"""", re.MULTILINE)
-"""What may be a list of objects; Argo CD drops one that is empty."""
-
+_PLAIN_IMAGE = re.compile(r"image:[ \t]+[\"']?[A-Za-z0-9]")
 _LIST_ITEM_BEFORE = re.compile(r"-[ ]+\Z")
 _END_OF_LINE = re.compile(r"[ \t]*\r?\n")
+
+
+def looks_like_image(text: str) -> bool:
+    """Whether `text` is a reference with a registry's host and a tag or a digest."""
+    return len(text) <= _LONGEST_IMAGE and _IMAGE.fullmatch(text) is not None
+
+
+def surely_concerns_us(part: Part) -> bool:
+    """Whether an image can be seen without parsing: then `concerns_us` need not be asked."""
+    return _PLAIN_IMAGE.search(part.text) is not None
 
 
 def concerns_us(part: Part, words: Collection[str]) -> bool | None:
@@ -41,7 +59,7 @@ def concerns_us(part: Part, words: Collection[str]) -> bool | None:
 
 def _look(reader: EventReader, words: Collection[str]) -> bool | None:
     part, following = reader.part, reader.next
-    scalar_event, alias_event, stream_end = libyaml.ScalarEvent, libyaml.AliasEvent, libyaml.StreamEndEvent
+    scalar_event, stream_end = libyaml.ScalarEvent, libyaml.StreamEndEvent
     texts: list[str] = []
     keep = texts.append
     following()
@@ -50,42 +68,44 @@ def _look(reader: EventReader, words: Collection[str]) -> bool | None:
         return None
     check_start(part, event)
     event = following()
-    empty = _is_empty(part, event)
+    if is_empty(part, event, flow=getattr(event, "flow_style", False)):
+        return None
     tagged = "!" in part.text
     found = after_word = False
-    while event.__class__ is not stream_end:
-        kind = event.__class__
+    while (kind := event.__class__) is not stream_end:
         if kind is scalar_event:
             text = event.value
             keep(text)
-            found = found or after_word
+            if after_word:
+                found = True
             after_word = text in words and not _list_item(part, event)
-        else:
-            found = found or (after_word and kind is alias_event)
+        elif kind is libyaml.DocumentStartEvent:
+            raise part.refusal("text behind the end of the document is dropped by some readers", event.start_mark.line)
+        elif after_word:
+            found = found or kind is libyaml.AliasEvent
             after_word = False
         if tagged and kind not in _TAGLESS:
             check_tag(part, event)
         event = following()
-        if event.__class__ is libyaml.DocumentStartEvent:
-            raise part.refusal("text behind the end of the document is dropped by some readers", event.start_mark.line)
-    if empty:
-        return None
-    return found or _ours(part, texts) or any(IMAGE_LIKE.fullmatch(t) for t in texts if "/" in t and _NEAR_IMAGE.search(t))
+    return found or _ours(part, texts) or any(looks_like_image(text) for text in texts if "/" in text)
 
 
 _TAGLESS = frozenset({libyaml.AliasEvent, libyaml.MappingEndEvent, libyaml.SequenceEndEvent, libyaml.DocumentEndEvent})
 
 
-def _is_empty(part: Part, event: object) -> bool:
-    """Whether the root is null; raises DocumentError when it is neither that nor a mapping."""
-    if isinstance(event, libyaml.MappingStartEvent):
+def is_empty(part: Part, root: Any, *, flow: bool) -> bool:
+    """Whether the root (an event or a node) is null; raises DocumentError when it is neither that nor a mapping."""
+    kind = root.__class__
+    line = root.line if isinstance(root, Scalar | Mapping | Sequence) else root.start_mark.line
+    if kind is libyaml.MappingStartEvent or kind is Mapping:
         # Argo CD reads text that begins with { as JSON first: what follows the object would be another document.
-        if part.content.lstrip().startswith("{") and not event.flow_style:
-            raise part.refusal("a document that begins with { must be one JSON object", event.start_mark.line)
+        if not flow and part.content.lstrip().startswith("{"):
+            raise part.refusal("a document that begins with { must be one JSON object", line)
         return False
-    if isinstance(event, libyaml.ScalarEvent) and event.tag is None and event.implicit[0] and plain(event.value) is None:
+    if kind is libyaml.ScalarEvent and root.tag is None and root.implicit[0] and plain(root.value) is None:
         return True
-    line = event.start_mark.line  # type: ignore[attr-defined]  every event has marks
+    if kind is Scalar and root.value is None:
+        return True
     raise part.refusal("a document must be a mapping or empty", line)
 
 
@@ -100,3 +120,10 @@ def _ours(part: Part, texts: list[str]) -> bool:
     if "argocd-provenance" not in part.text and "\\" not in part.text:
         return False
     return any(text.startswith(OURS) for text in texts)
+
+
+def may_be_list(part: Part) -> bool:
+    """Whether `part` may be a list of objects; Argo CD drops one that is empty."""
+    if "items" not in part.text:
+        return False
+    return bool(part.content.lstrip().startswith("{") or _ITEMS.search(part.text))

@@ -6,6 +6,7 @@ the same document to everybody. Joining the pieces of a `Source` gives its text,
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from argocd_provenance.errors import DocumentError
@@ -14,7 +15,7 @@ BOM = "\ufeff"
 
 # Go's bufio.ReadLine takes these for text, libyaml for line breaks, YAML 1.2 readers for text again.
 _OTHER_BREAKS = re.compile("[\x85\u2028\u2029]|\r(?!\n)")
-_SEPARATOR = re.compile(r"^---(.*)(?:\n|\Z)", re.MULTILINE)
+_SEPARATOR = re.compile(r"---(.*)(?:\n|\Z)")
 # What libyaml calls a marker: the dashes, then a space, a tab or the end of the line; then at most a comment.
 _MARKER = re.compile(r"(?:[ \t]+#.*|[ \t]*)\r?")
 
@@ -58,7 +59,7 @@ class Source:
 
 def split(file: str, text: str) -> Source:
     """The documents of `text`; raises DocumentError at a line that readers take differently."""
-    if odd := _OTHER_BREAKS.search(text):
+    if (odd := _other_break(text)) is not None:
         line = text.count("\n", 0, odd.start()) + 1
         raise DocumentError(
             f"the character U+{ord(odd[0]):04X} is a line break to some YAML readers only; write it as an escape in double quotes",
@@ -67,7 +68,7 @@ def split(file: str, text: str) -> Source:
         )
     separators, parts = [""], []
     start, line = 0, 1
-    for separator in _SEPARATOR.finditer(text):
+    for separator in _separators(text):
         before = text[start : separator.start()]
         parts.append(Part(file, before, line))
         line += before.count("\n")
@@ -81,3 +82,18 @@ def split(file: str, text: str) -> Source:
         start, line = separator.end(), line + 1
     parts.append(Part(file, text[start:], line))
     return Source(tuple(separators), tuple(parts))
+
+
+def _other_break(text: str) -> re.Match[str] | None:
+    # Looking for single characters first is ten times faster, and nearly always enough.
+    if "\r" in text or "\x85" in text or "\u2028" in text or "\u2029" in text:
+        return _OTHER_BREAKS.search(text)
+    return None
+
+
+def _separators(text: str) -> Iterator[re.Match[str]]:
+    """The lines of `text` that begin with three dashes."""
+    at = 0 if text.startswith("---") else text.find("\n---") + 1 or -1
+    while at >= 0 and (separator := _SEPARATOR.match(text, at)) is not None:
+        yield separator
+        at = text.find("\n---", separator.end() - 1) + 1 or -1

@@ -5,10 +5,11 @@ refused, because others let that key win. Of a key that stands twice the last on
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from argocd_provenance.documents.nodes import Alias, Mapping, Node, Scalar, Sequence, resolved
+from argocd_provenance.documents.scalars import plain
 from argocd_provenance.documents.split import Part
 from argocd_provenance.errors import DocumentError
 
@@ -19,14 +20,9 @@ _NODE_LIMIT = 2_000_000
 _FLOAT_AS_INTEGER = 1e21
 
 
-def is_merge(key: Scalar) -> bool:
-    """Whether `key` is the merge key; a quoted ``"<<"`` is an ordinary one."""
-    return key.plain and key.text == "<<"
-
-
 def key_text(part: Part, key: Scalar) -> str:
     """The key as it stands in JSON; raises DocumentError for keys that are not read alike everywhere."""
-    value = key.value
+    value = plain(key.text) if key.plain else key.text
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -43,7 +39,7 @@ def fields(part: Part, mapping: Mapping) -> dict[str, Node]:
     found: dict[str, Node] = {}
     own: set[str] = set()
     for key, value in mapping.entries:
-        if is_merge(key):
+        if key.text == "<<" and key.plain:  # a quoted one is an ordinary key
             for name, merged in _merged(part, key, value).items():
                 if name in own:
                     raise part.refusal(f"<< behind {name!r} overrides it for some readers only; put << first", key.line)
@@ -106,26 +102,36 @@ class Walk:
         self.part = part
         self._visited = 0
 
-    def children(self, node: Mapping | Sequence) -> Iterator[tuple[str | int, Node]]:
+    def children(self, node: Mapping | Sequence) -> Iterable[tuple[str | int, Node]]:
         """Keys or positions with their nodes."""
-        found = fields(self.part, node).items() if isinstance(node, Mapping) else enumerate(node.items)
-        self._visited += len(found) if isinstance(node, Mapping) else len(node.items)  # type: ignore[arg-type]
+        if isinstance(node, Sequence):
+            self._count(len(node.items), node)
+            return enumerate(node.items)
+        found = fields(self.part, node)
+        self._count(len(found), node)
+        return found.items()
+
+    def _count(self, visited: int, node: Mapping | Sequence) -> None:
+        self._visited += visited
         if self._visited > _NODE_LIMIT:
             raise self.part.refusal("aliases make this document too large", node.line)
-        return iter(found)
 
     def data(self, node: Node) -> Any:
         """`node` as plain Python values, nothing shared; raises DocumentError for what JSON cannot say."""
-        target = resolved(node)
-        if isinstance(target, Scalar):
-            return self._scalar(target)
-        if isinstance(target, Mapping):
-            return {key: self.data(child) for key, child in self.children(target)}
-        return [self.data(child) for _, child in self.children(target)]
+        target = node.target if node.__class__ is Alias else node
+        if target.__class__ is Scalar:
+            return self._scalar(target) if target.plain else target.text
+        data = self.data
+        if target.__class__ is Sequence:
+            self._count(len(target.items), target)
+            return [data(item) for item in target.items]
+        found = fields(self.part, target)
+        self._count(len(found), target)
+        return {key: data(child) for key, child in found.items()}
 
     def _scalar(self, scalar: Scalar) -> str | int | float | bool | None:
-        value = scalar.value
-        if not isinstance(value, float):
+        value = plain(scalar.text)
+        if value.__class__ is not float:
             return value
         if not math.isfinite(value):
             raise self.part.refusal(f"{scalar.text} is no JSON number", scalar.line)
