@@ -3,8 +3,10 @@
 The law: helm reads the chart folder and what we pass, and fetches nothing; dependencies stand in ``charts/``.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RenderError
@@ -12,6 +14,7 @@ from argocd_provenance.render.process import Program, run
 from argocd_provenance.render.settings import Settings
 
 PROGRAM = Program("helm", "4.2.4")
+_REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 _MISSING = "missing in charts/"
 _HOMES = (
     "CACHE_HOME",
@@ -26,6 +29,7 @@ _HOMES = (
 
 def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> Sequence[tuple[str, str]]:
     """What ``helm template`` prints for the chart in `source`; raises `RenderError`."""
+    check_schemas(source)
     command = [PROGRAM.find(settings.search_path), *arguments(settings)]
     try:
         text = run(command, source, environment, (source, root), deadline)
@@ -36,6 +40,27 @@ def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> 
             ) from error
         raise
     return [("helm template", text)]
+
+
+def check_schemas(source: Path) -> None:
+    """Raise `RenderError` for a ``values.schema.json`` that refers to anything but itself: helm would fetch or open it."""
+    for path in sorted(source.rglob("values.schema.json")):
+        name = path.relative_to(source)
+        try:
+            waiting: list[Any] = [json.loads(path.read_bytes())]
+        except (ValueError, RecursionError, OSError) as error:
+            raise RenderError(f"{str(name)!r}: cannot be read as JSON") from error
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, dict):
+                for key in _REFERENCES & value.keys():
+                    if isinstance(value[key], str) and not value[key].startswith("#"):
+                        raise RenderError(
+                            f"{str(name)!r}: {key} {value[key][:200]!r}: nothing is fetched; copy it into the schema"
+                        )
+                waiting += value.values()
+            elif isinstance(value, list):
+                waiting += value
 
 
 def arguments(settings: Settings) -> list[str]:

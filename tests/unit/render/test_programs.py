@@ -82,6 +82,26 @@ class TestHowTheyAreCalled:
             output(chart, Settings(search_path=programs(tmp_path, ECHO)))
 
 
+class TestSchemas:
+    @pytest.mark.parametrize("reference", ["http://127.0.0.1:8081/x", "file:///etc/passwd", "other.json"])
+    def test_a_schema_that_refers_elsewhere_is_refused(self, tmp_path: Path, chart: Path, reference: str) -> None:
+        """Also in a vendored chart: helm would fetch or open it."""
+        (chart / "charts" / "sub").mkdir(parents=True)
+        schema = f'{{"properties": {{"a": [{{"$ref": "{reference}"}}]}}}}'
+        (chart / "charts" / "sub" / "values.schema.json").write_text(schema)
+
+        with pytest.raises(RenderError, match=r"values\.schema\.json.*nothing is fetched"):
+            output(chart, Settings(name="a", search_path=programs(tmp_path, ECHO)))
+
+    def test_a_schema_that_refers_to_itself_is_fine(self, tmp_path: Path, chart: Path) -> None:
+        """As most do."""
+        (chart / "values.schema.json").write_text(
+            '{"$schema": "http://json-schema.org/schema#", "$ref": "#/a", "a": {}}'
+        )
+
+        assert output(chart, Settings(name="a", search_path=programs(tmp_path, ECHO)))
+
+
 class TestWhatTheySee:
     def test_nothing_of_our_environment(
         self, tmp_path: Path, kustomization: Path, monkeypatch: pytest.MonkeyPatch
