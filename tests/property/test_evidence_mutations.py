@@ -38,7 +38,7 @@ LAYERS = {
     "attestation": SIGSTORE.attest_layer(provenance(), SIGSTORE.issue()),
     "intoto 0.0.1": SIGSTORE.attest_layer(provenance(), SIGSTORE.issue(), kind="intoto/0.0.1"),
 }
-VALUES = st.sampled_from(
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 0, -1, 1.5, "", "0", "-1", "AA==", "QR==", "9" * 20, "é", "\x00", "\ud800", [], {}, [[]], {"x": "y"}]
 )
 

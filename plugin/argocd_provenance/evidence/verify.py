@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from argocd_provenance.errors import OperatorError
+from argocd_provenance.errors import Error, OperatorError
 from argocd_provenance.evidence import certificate as certificates
 from argocd_provenance.evidence import keys, log_entry, statement, trust
 from argocd_provenance.evidence.artifact import Artifact
@@ -55,24 +55,27 @@ class Verifier:
     def verify(self, candidate: Candidate, anchor: Anchor, artifact: Artifact) -> Evidence | Rejected:
         """What `candidate` proves about `artifact` to who trusts `anchor`, or why it proves nothing.
 
-        Raises `OperatorError` where the anchor names a domain that there is not, and nothing else.
+        Raises `Error` for faults that are not the candidate's: a domain that there is not, a sigstore that cannot be
+        imported.
         """
         name = _domain_name(anchor)
-        if name is not None and name not in self._domains:
-            raise OperatorError(f"there is no trust domain named {name!r} (known: {', '.join(sorted(self._domains))})")
+        instance = self._instance(name) if name is not None else None
         try:
-            return self._evidence(candidate, anchor, artifact)
+            return self._evidence(candidate, anchor, artifact, instance)
         except Refused as refused:
             return _rejected(candidate, refused.code, refused.reason)
         except Exception as fault:  # noqa: BLE001 - sigstore and what it uses let many types out; all mean: not verified
             return _rejected(candidate, "malformed", printable(f"{type(fault).__name__}: {fault}"))
 
-    def _evidence(self, candidate: Candidate, anchor: Anchor, artifact: Artifact) -> Evidence:
+    def _evidence(
+        self, candidate: Candidate, anchor: Anchor, artifact: Artifact, instance: "Instance | None"
+    ) -> Evidence:
         signed = _signed(candidate, artifact)
-        if isinstance(anchor, DomainAnchor):
-            proved = self._by_certificate(candidate, anchor, signed)
+        if isinstance(anchor, KeyAnchor):
+            proved = _by_key(candidate, anchor.spki, signed, instance)
         else:
-            proved = self._by_key(candidate, anchor, signed)
+            assert instance is not None  # noqa: S101 - every domain has one
+            proved = _by_certificate(candidate, signed, instance, self._domains[anchor.name].requires)
         said = statement.read(candidate, artifact)
         entry = proved.entry
         return Evidence(
@@ -93,51 +96,60 @@ class Verifier:
             times=proved.times,
         )
 
-    def _by_certificate(self, candidate: Candidate, anchor: DomainAnchor, signed: keys.Signed) -> _Proved:
-        if candidate.certificate is None:
-            raise Refused("no-certificate", "it is signed with a key, a certificate is expected")
-        instance, requires = self._instance(anchor.name), self._domains[anchor.name].requires
-        certificate = certificates.load(candidate.certificate)
-        times = _times(instance, candidate, requires)
-        if not times:
-            raise Refused("no-time", "neither a timestamp nor a log entry proves when it was signed")
-        for time in times:
-            path = instance.path(certificate, time)
-            if not certificate.not_valid_before_utc <= time <= certificate.not_valid_after_utc:
-                raise Refused("verification", f"the certificate was not valid at {time}, when it was used")
-            if "sct" in requires:
-                instance.check_sct(certificate, path)
-        certificates.check_purpose(certificate)
-        keys.check_signature(certificate.public_key(), candidate.signature, signed)
-        if candidate.entry is not None:
-            log_entry.check_body(candidate.entry, candidate, signed, candidate.certificate)
-        return _Proved(certificates.read(certificate), candidate.entry, times)
-
-    def _by_key(self, candidate: Candidate, anchor: KeyAnchor, signed: keys.Signed) -> _Proved:
-        if candidate.certificate is not None:
-            raise Refused("has-certificate", "it is signed with a certificate, a key is expected")
-        key = keys.key_from(anchor.spki)
-        try:
-            keys.check_signature(key, candidate.signature, signed)
-        except Refused:
-            if keys.says_prehashed(key, candidate.key_hint, candidate.entry.body if candidate.entry else b""):
-                raise Refused("ed25519ph", f"{REJECTIONS['ed25519ph']}: use an ECDSA P-256 key") from None
-            raise
-        if not anchor.log:
-            return _Proved(None, None, ())
-        times = _times(self._instance(anchor.domain), candidate, _LOG_ONLY)
-        if candidate.entry is not None:
-            log_entry.check_body(candidate.entry, candidate, signed, anchor.spki)
-        return _Proved(None, candidate.entry, times)
-
     def _instance(self, name: str) -> "Instance":
+        if name not in self._domains:
+            raise OperatorError(f"there is no trust domain named {name!r} (known: {', '.join(sorted(self._domains))})")
         with self._lock:
             if name not in self._instances:
-                # It takes 0.4 s, and keys without a log need none of it.
-                from argocd_provenance.evidence.bridge import Instance  # noqa: PLC0415
+                try:
+                    # It takes 0.4 s, and keys without a log need none of it.
+                    from argocd_provenance.evidence.bridge import Instance  # noqa: PLC0415
+                except ImportError as fault:
+                    raise Error(f"sigstore, which checks signatures, cannot be imported: {fault}") from fault
 
                 self._instances[name] = Instance(trust.parse(self._domains[name].root))
             return self._instances[name]
+
+
+def _by_certificate(
+    candidate: Candidate, signed: keys.Signed, instance: "Instance", requires: frozenset[Requirement]
+) -> _Proved:
+    if candidate.certificate is None:
+        raise Refused("no-certificate", "it is signed with a key, a certificate is expected")
+    certificate = certificates.load(candidate.certificate)
+    times = _times(instance, candidate, requires)
+    if not times:
+        raise Refused("no-time", "neither a timestamp nor a log entry proves when it was signed")
+    for time in times:
+        path = instance.path(certificate, time)
+        if not certificate.not_valid_before_utc <= time <= certificate.not_valid_after_utc:
+            raise Refused("verification", f"the certificate was not valid at {time}, when it was used")
+        if "sct" in requires:
+            instance.check_sct(certificate, path)
+    certificates.check_purpose(certificate)
+    keys.check_signature(certificate.public_key(), candidate.signature, signed)
+    if candidate.entry is not None:
+        log_entry.check_body(candidate.entry, candidate, signed, candidate.certificate)
+    return _Proved(certificates.read(certificate), candidate.entry, times)
+
+
+def _by_key(candidate: Candidate, spki: bytes, signed: keys.Signed, instance: "Instance | None") -> _Proved:
+    """What the key `spki` proves; with `instance` a log entry is demanded, and checked there."""
+    if candidate.certificate is not None:
+        raise Refused("has-certificate", "it is signed with a certificate, a key is expected")
+    key = keys.key_from(spki)
+    try:
+        keys.check_signature(key, candidate.signature, signed)
+    except Refused:
+        if keys.says_prehashed(key, candidate.key_hint, candidate.entry.body if candidate.entry else b""):
+            raise Refused("ed25519ph", f"{REJECTIONS['ed25519ph']}: use an ECDSA P-256 key") from None
+        raise
+    if instance is None:
+        return _Proved(None, None, ())
+    times = _times(instance, candidate, _LOG_ONLY)
+    if candidate.entry is not None:
+        log_entry.check_body(candidate.entry, candidate, signed, spki)
+    return _Proved(None, candidate.entry, times)
 
 
 def _domain_name(anchor: Anchor) -> str | None:

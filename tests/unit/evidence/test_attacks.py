@@ -147,6 +147,63 @@ class TestLogEntryOfAnotherSignature:
 
         assert code(verify(layer_candidate(with_entry(unseen, entry_note(seen))))) == "verification"
 
+    @pytest.mark.parametrize(
+        ("kind", "path", "value"),
+        [
+            ("dsse/0.0.1", ("payloadHash", "value"), "00" * 32),
+            ("dsse/0.0.1", ("payloadHash", "algorithm"), "sha512"),
+            ("dsse/0.0.1", ("signatures", 0, "signature"), "AAAA"),
+            ("dsse/0.0.1", ("signatures", 0, "verifier"), b64(SIGSTORE.issue().verifier_pem)),
+            ("dsse/0.0.1", ("signatures",), []),
+            ("intoto/0.0.2", ("content", "payloadHash", "value"), "00" * 32),
+            ("intoto/0.0.2", ("content", "envelope", "payloadType"), "text/plain"),
+            ("intoto/0.0.2", ("content", "envelope", "signatures", 0, "sig"), b64(b"AAAA")),
+            ("intoto/0.0.2", ("content", "envelope", "signatures", 0, "publicKey"), b64(SIGSTORE.issue().verifier_pem)),
+            ("intoto/0.0.2", ("content", "envelope", "signatures"), []),
+            ("hashedrekord/0.0.2", ("hashedRekordV002", "data", "digest"), "AAAA"),
+            ("hashedrekord/0.0.2", ("hashedRekordV002", "data", "algorithm"), "SHA2_512"),
+            ("hashedrekord/0.0.2", ("hashedRekordV002", "data", "algorithm"), "MD5"),
+            ("hashedrekord/0.0.2", ("hashedRekordV002", "signature", "content"), "AAAA"),
+            (
+                "hashedrekord/0.0.2",
+                ("hashedRekordV002", "signature", "verifier", "x509Certificate", "rawBytes"),
+                "AAAA",
+            ),
+        ],
+    )
+    def test_that_differs_in_one_member(self, kind: str, path: tuple[Any, ...], value: Any) -> None:
+        """N1: each member of the body is compared, though the signature alone would bind most of them."""
+        rekor = SIGSTORE.rekor_v2 if kind.endswith("2") and kind.startswith("hashed") else SIGSTORE.rekor
+        made = bundle(log="v2" if rekor is SIGSTORE.rekor_v2 else "v1", kind=kind, timestamp=True)
+        assert evidence(verify(bundle_candidate(made))).logged
+        body = json.loads(base64.b64decode(entry_of(made)["canonicalizedBody"]))
+        *way, last = path
+        holder = body["spec"]
+        for name in way:
+            holder = holder[name]
+        holder[last] = value
+        made["verificationMaterial"]["tlogEntries"] = [rekor.add(body, SIGSTORE.signed)]
+
+        assert code(verify(bundle_candidate(made))) == "verification"
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            pytest.param(lambda signer: SIGSTORE.sign_layer(IMAGE.text, signer), id="hashedrekord 0.0.1"),
+            pytest.param(lambda signer: SIGSTORE.attest_layer(provenance(), signer), id="dsse 0.0.1"),
+            pytest.param(
+                lambda signer: SIGSTORE.attest_layer(provenance(), signer, kind="intoto/0.0.1"), id="intoto 0.0.1"
+            ),
+        ],
+    )
+    def test_of_another_certificate_for_the_same_key(self, make: Callable[[Signer], Layer]) -> None:
+        """N1: the log saw one identity; the same signature under another certificate is not what it saw."""
+        logged = SIGSTORE.issue("https://github.com/evil/app/.github/workflows/x.yml@refs/heads/main")
+        shown = SIGSTORE.issue(key=logged.key)
+        layer = annotated(make(logged), {"dev.sigstore.cosign/certificate": shown.verifier_pem.decode()})
+
+        assert code(verify(layer_candidate(layer))) == "verification"
+
     @pytest.mark.parametrize("kind", ["hashedrekord", "intoto"])
     def test_an_entry_relabelled(self, kind: str) -> None:
         """N1: the entry's kind is the one its signed body has, not the one written beside it."""
@@ -243,6 +300,13 @@ class TestTime:
     def test_unproved(self, how: dict[str, Any], expected: str) -> None:
         """N3: without a promised time or a timestamp nothing says when it was signed (CVE-2024-55655)."""
         assert code(verify(bundle_candidate(bundle(**how)))) == expected
+
+    def test_a_timestamp_that_the_domain_demands(self) -> None:
+        """N3: where timestamps are required the log's promised time does not stand in for one."""
+        verifier = trusting(SIGSTORE.trusted_root(), {"sct", "log", "timestamp"})
+
+        assert code(verify(bundle_candidate(bundle()), verifier=verifier)) == "no-time"
+        assert evidence(verify(bundle_candidate(bundle(timestamp=True)), verifier=verifier)).logged
 
     def test_rekor_v2_promises_nothing(self) -> None:
         """N3: a time and a promise beside a Rekor v2 entry are nobody's word."""
@@ -386,7 +450,7 @@ class TestAuthorities:
         if which == "authority":
             root = SIGSTORE.trusted_root(authorities=[SIGSTORE.authority.trust(end=end)])
         else:
-            root = SIGSTORE.trusted_root(**{which: end})
+            root = SIGSTORE.trusted_root(**{which: end})  # type: ignore[arg-type] # one of two names
 
         found = verify(bundle_candidate(bundle()), verifier=trusting(root))
 

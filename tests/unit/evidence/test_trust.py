@@ -63,7 +63,8 @@ class TestDomains:
         root = parse(domain.root)
 
         assert isinstance(domain, TrustDomain)
-        assert (domain.name, domain.requires) == ("public-good", {"sct", "log"})
+        assert domain.name == "public-good"
+        assert domain.requires == {"sct", "log"}
         assert len(root.logs) >= 2
         assert root.timestamp_authorities
 
