@@ -26,7 +26,7 @@ class ForeignPattern(ImagePattern):
 
     def awaits_digest(self, image: Image) -> bool:
         """Whether the digest, which is not known yet, may decide."""
-        return image.digest is None and not self.matches(image)
+        return image.digest is None and "@" in self.written and self.repository.matches(image.repository.name)
 
 
 def foreign_pattern(written: str) -> ForeignPattern:
@@ -39,12 +39,14 @@ def foreign_pattern(written: str) -> ForeignPattern:
 
 
 def _spellings(image: Image, *, proved: bool) -> tuple[str, ...]:
+    """The reference as written, and as upstream spells it: with its digest, and with its tag where no digest was written."""
     name = image.repository.name
     names = (name, f"index.{name}") if name.startswith("docker.io/") else (name,)
     tails = [f"@{image.digest.text}"] if image.digest is not None else []
-    if image.tag is not None and not (proved and image.reference.digest is not None):
+    if image.tag is not None and image.reference.digest is None:
         tails.append(f":{image.tag}")
-    return tuple(f"{spelled}{tail}" for spelled in names for tail in tails)
+    written = () if proved and image.reference.digest is not None else (image.reference.written,)
+    return (*written, *(f"{spelled}{tail}" for spelled in names for tail in tails))
 
 
 def _repository(glob: str) -> str:

@@ -143,7 +143,7 @@ class GithubSigner:
             return False
         if self.signer is None:
             own = github.workflow_in(source, certificate.identity)
-            return own is not None and self._fits(own.path) and (self.ref is None or self.ref.matches(own.ref))
+            return own is not None and self._fits(own)
         home = f"{github.server(self.issuer)}/{self.signer.repository}"
         found = github.workflow_in(home, certificate.identity)
         return found is not None and self.signer.path.matches(found.path) and self.signer.ref.matches(found.ref)
@@ -154,10 +154,13 @@ class GithubSigner:
         if started is None:
             return self.signer is None or self.workflow is None
         found = github.workflow_in(source, started)
-        return found is not None and self._fits(found.path)
+        return found is not None and self._fits(found, ref=self.signer is None)
 
-    def _fits(self, path: str) -> bool:
-        return self.workflow is None or self.workflow.matches(path)
+    def _fits(self, found: github.Workflow, *, ref: bool = True) -> bool:
+        """Whether path and `ref` fit. The file that a caller started may be of another ref than its source."""
+        if self.workflow is not None and not self.workflow.matches(found.path):
+            return False
+        return not ref or self.ref is None or self.ref.matches(found.ref)
 
 
 Signer = GithubSigner | IdentitySigner | KeySigner

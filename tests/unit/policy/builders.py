@@ -79,9 +79,7 @@ def predicate_v1(**github: Any) -> dict[str, Any]:
     }
 
 
-GENERATOR = (
-    "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/generator_container_slsa3.yml@refs/tags/v2.0.0"
-)
+GENERATOR = "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/generator_container_slsa3.yml@refs/tags/v2.0.0"
 
 
 def predicate_v02() -> dict[str, Any]:
@@ -115,7 +113,9 @@ def evidence(
     anchor: Anchor = signer if isinstance(signer, KeyAnchor) else DomainAnchor(domain)
     if kind == "provenance" and predicate_type is None:
         predicate_type, predicate = PROVENANCE_V1, predicate or predicate_v1()
-    statement = {"predicateType": predicate_type, "predicate": predicate} if predicate_type is not None else {"critical": {}}
+    statement = (
+        {"predicateType": predicate_type, "predicate": predicate} if predicate_type is not None else {"critical": {}}
+    )
     said = None if isinstance(signer, KeyAnchor) else signer or certificate()
     return Evidence(
         subject=subject,
@@ -128,7 +128,9 @@ def evidence(
         annotations=annotations or {},
         names=names,
         source=source,
-        digest=Digest.of(repr((kind, said, anchor, predicate_type, predicate, source, annotations, names, times)).encode()),
+        digest=Digest.of(
+            repr((kind, said, anchor, predicate_type, predicate, source, annotations, names, times)).encode()
+        ),
         logged=logged,
         times=times,
     )

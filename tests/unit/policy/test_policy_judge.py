@@ -63,13 +63,15 @@ class TestKinds:
         """An attestation demanded by type is of that type exactly."""
         demand = f"attestation: {{type: slsaprovenance, by: {BY}}}"
 
-        assert codes(verdict(demand, evidence("provenance", predicate_type=PROVENANCE_V1, predicate=predicate_v1()))) == [
-            "no-attestation"
-        ]
+        assert codes(
+            verdict(demand, evidence("provenance", predicate_type=PROVENANCE_V1, predicate=predicate_v1()))
+        ) == ["no-attestation"]
 
     def test_no_evidence_is_unsigned_and_says_where_it_looked(self) -> None:
         """Nothing attached: expected, found and fix are all there, and the notes too."""
-        judgement = judge(image(), policy(SIGNED), (), notes=["BuildKit provenance is present but unsigned"], today=TODAY)
+        judgement = judge(
+            image(), policy(SIGNED), (), notes=["BuildKit provenance is present but unsigned"], today=TODAY
+        )
 
         assert codes(judgement) == ["unsigned"]
         finding = judgement.findings[0]
@@ -112,13 +114,21 @@ class TestGithubSigner:
     @pytest.mark.parametrize(
         "signer",
         [
-            pytest.param(certificate(f"{REPOSITORY}-evil/.github/workflows/build.yml@refs/heads/main"), id="repository"),
+            pytest.param(
+                certificate(f"{REPOSITORY}-evil/.github/workflows/build.yml@refs/heads/main"), id="repository"
+            ),
             pytest.param(certificate(f"{REPOSITORY}/.github/workflows/build.yml@refs/heads/main2"), id="ref appended"),
             pytest.param(certificate(f"{REPOSITORY}/.github/workflows/evil.yml@refs/heads/main"), id="workflow"),
-            pytest.param(certificate(f"{REPOSITORY}/.github/workflows/Build.yml@refs/heads/main"), id="workflow's case"),
+            pytest.param(
+                certificate(f"{REPOSITORY}/.github/workflows/Build.yml@refs/heads/main"), id="workflow's case"
+            ),
             pytest.param(certificate(f"{SAN}\n"), id="newline"),
-            pytest.param(certificate(f"{REPOSITORY}/.github/workflows/build.yml@x.yml@refs/heads/main"), id="@ in the file"),
-            pytest.param(certificate(SAN.replace("https://github.com", "https://github.com@evil.example")), id="userinfo"),
+            pytest.param(
+                certificate(f"{REPOSITORY}/.github/workflows/build.yml@x.yml@refs/heads/main"), id="@ in the file"
+            ),
+            pytest.param(
+                certificate(SAN.replace("https://github.com", "https://github.com@evil.example")), id="userinfo"
+            ),
             pytest.param(certificate(issuer="https://token.actions.githubusercontent.com.evil.example"), id="issuer"),
             pytest.param(certificate(issuer=""), id="no issuer"),
             pytest.param(certificate(sourceRepositoryURI="https://github.com/evil/shop"), id="source"),
@@ -194,7 +204,9 @@ class TestGithubSigner:
 
 class TestOtherSigners:
     IDENTITY = "signature: {by: [{identity: {issuer: https://accounts.google.com, subject: release@acme.example}}]}"
-    PATTERN = "signature: {by: [{identity: {issuer: https://accounts.google.com, subjectPattern: 'a|b@acme\\.example'}}]}"
+    PATTERN = (
+        "signature: {by: [{identity: {issuer: https://accounts.google.com, subjectPattern: 'a|b@acme\\.example'}}]}"
+    )
 
     @pytest.mark.parametrize(
         ("subject", "issuer", "allowed"),
@@ -265,22 +277,38 @@ class TestExpectations:
         [
             pytest.param("source: {repository: https://github.com/acme/shop}", "", "", "wrong-source", id="source"),
             pytest.param("source: {ref: refs/heads/main}", "", "", "wrong-ref", id="ref"),
-            pytest.param(f"source: {{commit: {COMMIT}}}", "sourceRepositoryDigest", "0" * 40, "wrong-commit", id="commit"),
+            pytest.param(
+                f"source: {{commit: {COMMIT}}}", "sourceRepositoryDigest", "0" * 40, "wrong-commit", id="commit"
+            ),
             pytest.param("workflow: .github/workflows/build.yml", "", "", "wrong-workflow", id="workflow"),
             pytest.param("runner: github-hosted", "runnerEnvironment", "self-hosted", "wrong-runner", id="runner"),
             pytest.param("trigger: push", "buildTrigger", "pull_request_target", "wrong-trigger", id="trigger"),
-            pytest.param("environment: production", "deploymentEnvironment", "test", "wrong-environment", id="environment"),
             pytest.param(
-                "visibility: public", "sourceRepositoryVisibilityAtSigning", "private", "wrong-visibility", id="visibility"
+                "environment: production", "deploymentEnvironment", "test", "wrong-environment", id="environment"
+            ),
+            pytest.param(
+                "visibility: public",
+                "sourceRepositoryVisibilityAtSigning",
+                "private",
+                "wrong-visibility",
+                id="visibility",
             ),
         ],
     )
     def test_a_claim_must_be_there_and_be_the_one(self, expectation: str, claim: str, wrong: str, code: str) -> None:
         """Removing a claim, or changing it, flips the verdict."""
         demand = f"signature: {{by: [{{identity: {{issuer: '{ISSUER}', subject: '**'}}}}], {expectation}}}"
-        names = {"wrong-source": "sourceRepositoryURI", "wrong-ref": "sourceRepositoryRef", "wrong-workflow": "buildConfigURI"}
+        names = {
+            "wrong-source": "sourceRepositoryURI",
+            "wrong-ref": "sourceRepositoryRef",
+            "wrong-workflow": "buildConfigURI",
+        }
         name = claim or names[code]
-        others = {"wrong-source": "https://github.com/acme/shoq", "wrong-ref": "refs/heads/mains", "wrong-workflow": REUSABLE}
+        others = {
+            "wrong-source": "https://github.com/acme/shoq",
+            "wrong-ref": "refs/heads/mains",
+            "wrong-workflow": REUSABLE,
+        }
         changed = wrong or others[code]
 
         assert verdict(demand, evidence()).allowed
@@ -290,20 +318,24 @@ class TestExpectations:
     @pytest.mark.parametrize(
         ("expectation", "path", "code"),
         [
-            pytest.param(f"buildType: {BUILD_TYPE}", ("buildDefinition", "buildType"), "wrong-build-type", id="build type"),
+            pytest.param(
+                f"buildType: {BUILD_TYPE}", ("buildDefinition", "buildType"), "wrong-build-type", id="build type"
+            ),
             pytest.param(f"builder: '{SAN}'", ("runDetails", "builder"), "wrong-builder", id="builder"),
         ],
     )
-    def test_what_only_the_predicate_says_must_be_there(self, expectation: str, path: tuple[str, str], code: str) -> None:
+    def test_what_only_the_predicate_says_must_be_there(
+        self, expectation: str, path: tuple[str, str], code: str
+    ) -> None:
         """A predicate that is silent satisfies nothing."""
         silent = predicate_v1()
         del silent[path[0]][path[1]]
 
         assert verdict(built(expectation), evidence("provenance")).allowed
         assert codes(verdict(built(expectation), evidence("provenance", predicate=silent))) == [code]
-        assert codes(verdict(built(expectation.rstrip("'") + "x" + "'" * expectation.count("'", -1)), evidence("provenance"))) == [
-            code
-        ]
+        assert codes(
+            verdict(built(expectation.rstrip("'") + "x" + "'" * expectation.count("'", -1)), evidence("provenance"))
+        ) == [code]
 
     @pytest.mark.parametrize(
         ("tag", "wanted", "allowed"),
@@ -333,7 +365,9 @@ class TestExpectations:
             pytest.param(evidence("provenance"), 2, id="own workflow"),
             pytest.param(generator_evidence(), 3, id="slsa-github-generator"),
             pytest.param(
-                evidence("provenance", signer=certificate(REUSABLE), predicate={"runDetails": {"builder": {"id": REUSABLE}}}),
+                evidence(
+                    "provenance", signer=certificate(REUSABLE), predicate={"runDetails": {"builder": {"id": REUSABLE}}}
+                ),
                 3,
                 id="reusable workflow",
             ),
@@ -344,7 +378,9 @@ class TestExpectations:
                 id="a runner of one's own",
             ),
             pytest.param(
-                evidence("provenance", signer=certificate(GENERATOR.replace("tags/v2.0.0", "heads/main")), predicate={"x": 1}),
+                evidence(
+                    "provenance", signer=certificate(GENERATOR.replace("tags/v2.0.0", "heads/main")), predicate={"x": 1}
+                ),
                 1,
                 id="the generator, but no release",
             ),
@@ -403,7 +439,10 @@ class TestExpectations:
         [
             ("predicate.runDetails.builder.id.startsWith('https://github.com/acme/')", True),
             ("certificate.issuer == 'https://token.actions.githubusercontent.com'", True),
-            ("image.repository == 'ghcr.io/acme/shop' && image.tag == 'v1' && image.digest.startsWith('sha256:')", True),
+            (
+                "image.repository == 'ghcr.io/acme/shop' && image.tag == 'v1' && image.digest.startsWith('sha256:')",
+                True,
+            ),
             ("statement.predicateType == 'https://slsa.dev/provenance/v1'", True),
             ("predicate.runDetails.builder.id == 'x'", False),
             ("predicate.missing == predicate.missing", False),
@@ -439,7 +478,9 @@ class TestAgreement:
         """Where both speak of one thing and say different things, nothing is demanded and it is denied still."""
         assert codes(verdict(BUILT, evidence("provenance", signer=certificate(**claim)))) == ["certificate-disagrees"]
 
-    @pytest.mark.parametrize(("field", "value"), [("repository", "https://github.com/evil/x"), ("ref", "refs/heads/x"), ("path", "x")])
+    @pytest.mark.parametrize(
+        ("field", "value"), [("repository", "https://github.com/evil/x"), ("ref", "refs/heads/x"), ("path", "x")]
+    )
     def test_a_predicate_that_names_another_workflow_disagrees(self, field: str, value: str) -> None:
         """A workflow writes its own predicate, but not its certificate."""
         forged = predicate_v1()
@@ -488,17 +529,24 @@ class TestAgreement:
 class TestMessages:
     def test_every_denial_says_expected_found_and_fix(self) -> None:
         """All three, always."""
-        pieces = [evidence(signer=certificate(issuer="https://i")), evidence("provenance", signer=certificate(buildTrigger="x"))]
+        pieces = [
+            evidence(signer=certificate(issuer="https://i")),
+            evidence("provenance", signer=certificate(buildTrigger="x")),
+        ]
 
         judgement = verdict(f"{SIGNED}\n{built('level: 3, maxAge: 1d, runner: self-hosted')}", *pieces)
 
-        assert {"wrong-signer", "certificate-disagrees", "low-level", "too-old", "wrong-runner"} <= set(codes(judgement))
+        assert {"wrong-signer", "certificate-disagrees", "low-level", "too-old", "wrong-runner"} <= set(
+            codes(judgement)
+        )
         assert all(f.expected and f.found and f.fix and f.message for f in judgement.findings)
 
     def test_the_nearest_miss_comes_first(self) -> None:
         """The evidence that passed most checks explains best."""
         far = evidence("provenance", signer=Certificate("x@y", "https://i"))
-        near = evidence("provenance", signer=certificate(buildTrigger="schedule"), predicate=predicate_v1(event_name="schedule"))
+        near = evidence(
+            "provenance", signer=certificate(buildTrigger="schedule"), predicate=predicate_v1(event_name="schedule")
+        )
 
         judgement = verdict(built("trigger: push"), far, near)
 

@@ -34,9 +34,17 @@ class TestFaults:
             ("signature: {by: [{github: {repository: shop}}]}", {}, "it must be owner/name"),
             ("signature: {by: [{github: {repository: '*/shop'}}]}", {}, "it must be owner/name"),
             ("signature: {by: [{github: {repository: a/b, ref: main}}]}", {}, "it must be a full ref"),
-            ("signature: {by: [{github: {repository: a/b, signer: a/b}}]}", {}, "it must be owner/name/.github/workflows/"),
+            (
+                "signature: {by: [{github: {repository: a/b, signer: a/b}}]}",
+                {},
+                "it must be owner/name/.github/workflows/",
+            ),
             ("signature: {by: [{github: {repository: a/b, issuer: https://i}}]}", {}, "no issuer of GitHub Actions"),
-            ("signature: {by: [{key: {file: a.pub}}]}", {}, "key.file: a.pub cannot be read: No such file or directory"),
+            (
+                "signature: {by: [{key: {file: a.pub}}]}",
+                {},
+                "key.file: a.pub cannot be read: No such file or directory",
+            ),
             ("signature: {by: [{key: {}}]}", {}, "needs one of file"),
             (f"provenance: {{by: {BY}, level: 4}}", {}, "level: is 4; it must be a whole number from 1 to 3"),
             (f"provenance: {{by: {BY}, maxAge: 25h}}", {}, "maxAge: must be whole days"),
@@ -45,13 +53,21 @@ class TestFaults:
             (f"provenance: {{by: {BY}, where: 'size('}}", {}, "where: is no CEL expression"),
             (f"provenance: {{by: {BY}, where: ''}}", {}, "where: is an empty text"),
             (f"attestation: {{by: {BY}, type: sbom}}", {}, "it must be a predicate type (a URI) or one of"),
-            (SIGNED, {"mode": "enforced"}, "spec.mode: is 'enforced'; it must be enforce, warn or pin; did you mean enforce?"),
+            (
+                SIGNED,
+                {"mode": "enforced"},
+                "spec.mode: is 'enforced'; it must be enforce, warn or pin; did you mean enforce?",
+            ),
             (SIGNED, {"mode": "pin"}, "mode: pin proves nothing and takes no `require`"),
             (SIGNED, {"images": "[]"}, "spec.images: is an empty list"),
             (SIGNED, {"images": '["a b"]'}, "spec.images[0]: holds characters"),
             (SIGNED, {"platforms": "some"}, "it must be index or all"),
             (SIGNED, {"platforms": "[amd64]"}, "a platform is written as linux/amd64"),
-            (SIGNED, {"exceptions": "[{images: ['a:v1'], owner: o, reason: r, expires: 2026-01-01}]"}, "names no digest"),
+            (
+                SIGNED,
+                {"exceptions": "[{images: ['a:v1'], owner: o, reason: r, expires: 2026-01-01}]"},
+                "names no digest",
+            ),
             (SIGNED, {"exceptions": "[{images: ['a:v1'], owner: o, reason: r, expires: 2026-02-30}]"}, "must be a day"),
             (SIGNED, {"applications": "{}"}, "applications: is empty"),
             (SIGNED, {"applications": "{projects: []}"}, "projects: is an empty list"),
@@ -77,14 +93,25 @@ class TestFaults:
         with pytest.raises(FileFaults) as caught:
             load_policies([("a.yaml", text), ("b.yaml", "")], no_files)
 
-        assert [fault.split(": ")[0] for fault in caught.value.faults] == ["a.yaml:5", "a.yaml:6", "a.yaml:8", "b.yaml:1"]
+        assert [fault.split(": ")[0] for fault in caught.value.faults] == [
+            "a.yaml:5",
+            "a.yaml:6",
+            "a.yaml:8",
+            "b.yaml:1",
+        ]
 
     @pytest.mark.parametrize(
         ("text", "said"),
         [
             ("kind: ImagePolicy\nmetadata: {name: a}\nspec: {}\n", "apiVersion is missing"),
-            ("apiVersion: argocd-provenance.io/v1\nkind: ImagePolicy\nmetadata: {name: a}\nspec: {}\n", "apiVersion: is"),
-            ("apiVersion: argocd-provenance.io/v1alpha1\nkind: Policy\nmetadata: {name: a}\nspec: {}\n", "kind: is 'Policy'"),
+            (
+                "apiVersion: argocd-provenance.io/v1\nkind: ImagePolicy\nmetadata: {name: a}\nspec: {}\n",
+                "apiVersion: is",
+            ),
+            (
+                "apiVersion: argocd-provenance.io/v1alpha1\nkind: Policy\nmetadata: {name: a}\nspec: {}\n",
+                "kind: is 'Policy'",
+            ),
             ("[]\n", "must be a mapping"),
         ],
     )

@@ -77,7 +77,13 @@ class TestImagePatterns:
 
     @pytest.mark.parametrize(
         ("pattern", "host"),
-        [("ghcr.io/**", "ghcr.io"), ("**", None), ("*.x.io/a", None), ("nginx", "docker.io"), ("127.0.0.1:5000/a", "127.0.0.1:5000")],
+        [
+            ("ghcr.io/**", "ghcr.io"),
+            ("**", None),
+            ("*.x.io/a", None),
+            ("nginx", "docker.io"),
+            ("127.0.0.1:5000/a", "127.0.0.1:5000"),
+        ],
     )
     def test_a_host_counts_only_if_it_stands_literally_there(self, pattern: str, host: str | None) -> None:
         """``**`` names no registry."""
@@ -178,7 +184,9 @@ class TestDecide:
         assert (both.outcome, both.mode, both.passes) == (Outcome.DENIED, "enforce", False)
         assert (alone.outcome, alone.mode, alone.passes, alone.word) == (Outcome.DENIED, "warn", True, "warned")
 
-    @pytest.mark.parametrize(("unmatched", "outcome"), [("deny", Outcome.DENIED), ("pin", Outcome.UNVERIFIED), ("allow", Outcome.UNVERIFIED)])
+    @pytest.mark.parametrize(
+        ("unmatched", "outcome"), [("deny", Outcome.DENIED), ("pin", Outcome.UNVERIFIED), ("allow", Outcome.UNVERIFIED)]
+    )
     def test_unmatched_decides_where_no_policy_covers(self, unmatched: str, outcome: Outcome) -> None:
         """Never verified."""
         decision = decide(image(), Coverage(), [evidence()], today=TODAY, unmatched=unmatched)  # type: ignore[arg-type]
