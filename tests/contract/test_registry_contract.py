@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.registries import DockerRegistry, client, copy
 
 from argocd_provenance.demo.registry import Registry
 from argocd_provenance.errors import NotFound
@@ -14,6 +13,7 @@ from argocd_provenance.oci.attached import Place
 from argocd_provenance.oci.descriptor import DSSE, SIMPLE_SIGNING, Index, Manifest
 from argocd_provenance.oci.reference import Digest, Reference, Repository
 from argocd_provenance.oci.registry import Registry as Client
+from support.registries import DockerRegistry, client, copy
 
 BUNDLE = b'{"a": "bundle"}'
 SIGNATURE = b'{"a": "payload"}'
@@ -30,14 +30,17 @@ class Stand:
 
     @property
     def repository(self) -> Repository:
+        """The repository of everything."""
         return Repository(self.host, "acme/app")
 
     @property
     def digest(self) -> Digest:
+        """The digest of `image`."""
         return Digest(self.image["digest"])
 
 
 def fill(registry: Registry) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Push everything; the descriptors of image and index."""
     image = registry.push_image("acme/app", "v1")
     arm = registry.push_image("acme/app", None, [b"arm"], platform="linux/arm64")
     amd64 = {"os": "linux", "architecture": "amd64"}
@@ -58,6 +61,7 @@ def fill(registry: Registry) -> tuple[dict[str, Any], dict[str, Any]]:
     ]
 )
 def stand(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stand]:
+    """Each kind of registry in turn."""
     with Registry(referrers=request.param == "api") as registry:
         image, index = fill(registry)
         if request.param != "docker":
@@ -70,6 +74,7 @@ def stand(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stand]:
 
 @pytest.fixture
 def registry(stand: Stand) -> Iterator[Client]:
+    """The client under test."""
     with client(stand.host) as registry:
         yield registry
 

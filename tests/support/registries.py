@@ -1,7 +1,7 @@
 """Registries for tests, and the client under test.
 
-    with Registry() as fake, client(fake.host) as registry: ...     # the in-process one, from `argocd_provenance.demo`
-    with DockerRegistry(folder) as real: copy(fake.contents, real.host)
+with Registry() as fake, client(fake.host) as registry: ...     # the in-process one, from `argocd_provenance.demo`
+with DockerRegistry(folder) as real: copy(fake.contents, real.host)
 """
 
 import contextlib
@@ -31,6 +31,7 @@ class Clock:
         self.now, self.step = 0.0, step
 
     def __call__(self) -> float:
+        """Tell the time, which passes thereby."""
         self.now += self.step
         return self.now
 
