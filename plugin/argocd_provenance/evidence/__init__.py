@@ -4,7 +4,7 @@ Law: an `Evidence` exists only where a signature was checked against a trust anc
 
 The way of the bytes::
 
-    candidate.py    parse: layer or bundle → Candidate, all of it unproved     (cosign_layer.py, bundle.py, strict_json.py)
+    candidate.py    parse: layer or bundle → Candidate, all of it unproved     (cosign_layer.py, bundle.py, envelope.py)
     verify.py       Candidate + trust anchor + artifact → Evidence | Rejected
       trust.py        trust domains: the operator's trusted roots
       bridge.py       the only file that imports sigstore: times, chain, SCT, log entry

@@ -8,8 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from argocd_provenance.evidence import strict_json
-from argocd_provenance.evidence.cosign_layer import envelope_of
+from argocd_provenance.evidence import envelope, strict_json
 from argocd_provenance.evidence.limits import LATEST, MAX_CONTENT, MAX_HASHES, MAX_TIMESTAMPS
 from argocd_provenance.evidence.parts import Candidate, InclusionProof, LogEntry, MessageDigest
 from argocd_provenance.evidence.rejections import Refused
@@ -45,9 +44,9 @@ def read(content: bytes, source: str) -> Candidate:
         _SIGNER_MEMBERS | {"tlogEntries", "timestampVerificationData"},
     )
     certificate, hint = _signer(material, version)
-    envelope = envelope_of(top["dsseEnvelope"]) if "dsseEnvelope" in top else None
-    if envelope is not None:
-        signature, digest = envelope.signature, None
+    wrapped = envelope.read(top["dsseEnvelope"]) if "dsseEnvelope" in top else None
+    if wrapped is not None:
+        signature, digest = wrapped.signature, None
     else:
         signature, digest = _message(top["messageSignature"])
     return Candidate(
@@ -55,7 +54,7 @@ def read(content: bytes, source: str) -> Candidate:
         source,
         content,
         signature,
-        envelope,
+        wrapped,
         message_digest=digest,
         certificate=certificate,
         key_hint=hint,

@@ -3,7 +3,7 @@
 Law: a certificate names one identity and one issuer, or it names nobody.
 """
 
-import unicodedata
+import re
 from collections.abc import Mapping
 
 from cryptography import x509
@@ -17,6 +17,7 @@ from argocd_provenance.evidence.values import Certificate
 FULCIO = "1.3.6.1.4.1.57264.1."
 GITHUB = "https://token.actions.githubusercontent.com"
 _USERNAME = FULCIO + "7"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _RAW_ARCS = range(1, 7)
 """The oldest extensions hold bare text, the others a DER UTF8String."""
 
@@ -100,6 +101,9 @@ def read(certificate: x509.Certificate) -> Certificate:
         read_from["sourceRepositoryURI"] = f"{FULCIO}5"
     for value in (identity, issuer, *claims.values()):
         _check_text(value)
+    if not (identity + issuer).isprintable():
+        # Direction marks and the like: people would read another name than the one that is compared.
+        raise Refused("malformed", f"the certificate's identity or issuer cannot be printed: {identity[:200]!r}")
     return Certificate(identity, issuer, claims, read_from)
 
 
@@ -114,7 +118,7 @@ def claimed_identity(der: bytes) -> str:
 def _check_text(value: str) -> None:
     if len(value) > MAX_IDENTITY:
         raise Refused("too-large", f"the certificate holds a claim of {len(value)} characters")
-    if any(unicodedata.category(character) == "Cc" for character in value):
+    if _CONTROL.search(value):
         raise Refused("malformed", f"the certificate holds control characters: {value[:200]!r}")
 
 

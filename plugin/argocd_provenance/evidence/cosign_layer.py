@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from argocd_provenance.evidence import strict_json
+from argocd_provenance.evidence import envelope, strict_json
 from argocd_provenance.evidence.limits import LATEST, MAX_ANNOTATION, MAX_CONTENT
 from argocd_provenance.evidence.parts import Candidate, Envelope, LogEntry
 from argocd_provenance.evidence.pem import one_block
@@ -35,46 +35,28 @@ def read(descriptor: Mapping[str, Any], content: bytes, source: str) -> Candidat
     certificate = one_block(notes[_CERTIFICATE], "CERTIFICATE", _CERTIFICATE) if notes.get(_CERTIFICATE) else None
     entry = _entry(notes[_ENTRY]) if notes.get(_ENTRY) else None
     timestamps = (_timestamp(notes[_TIMESTAMP]),) if notes.get(_TIMESTAMP) else ()
-    envelope: Envelope | None = None
+    wrapped: Envelope | None = None
     media_type = descriptor.get("mediaType")
     if media_type == SIMPLE_SIGNING:
         signature = strict_json.decoded(notes.get(_SIGNATURE), _SIGNATURE)
     elif media_type == DSSE:
-        envelope = envelope_of(strict_json.read(content, "the envelope", MAX_CONTENT))
-        signature = envelope.signature
+        wrapped = envelope.read(strict_json.read(content, "the envelope", MAX_CONTENT))
+        signature = wrapped.signature
     else:
         raise Refused("unknown-form", f"a layer of media type {str(media_type)[:120]!r} is no signature")
     if not signature:
         raise Refused("malformed", "the signature is empty")
     return Candidate(
-        "cosign-sig" if envelope is None else "cosign-att",
+        "cosign-sig" if wrapped is None else "cosign-att",
         source,
         content,
         signature,
-        envelope,
-        payload=content if envelope is None else None,
+        wrapped,
+        payload=content if wrapped is None else None,
         certificate=certificate,
         entry=entry,
         timestamps=timestamps,
     )
-
-
-def envelope_of(value: Any) -> Envelope:
-    """The DSSE envelope that `value` spells; one signature, no more and no less, and no unknown member."""
-    members = strict_json.mapping(value, "the envelope")
-    if members.keys() - {"payloadType", "payload", "signatures"}:
-        raise Refused("malformed", "the envelope has unknown members")
-    signatures = strict_json.sequence(members.get("signatures"), "the envelope's signatures")
-    if len(signatures) != 1:
-        raise Refused("malformed", f"an envelope has exactly one signature, this one has {len(signatures)}")
-    signature = strict_json.mapping(signatures[0], "the envelope's signature")
-    if signature.keys() - {"sig", "keyid", "cert"}:
-        raise Refused("malformed", "the envelope's signature has unknown members")
-    raw = strict_json.decoded(signature.get("sig"), "the envelope's signature")
-    if not raw:
-        raise Refused("malformed", "the envelope's signature is empty")
-    kind = strict_json.text(members.get("payloadType"), "the payload type")
-    return Envelope(kind, strict_json.decoded(members.get("payload"), "the payload"), raw)
 
 
 def _annotations(descriptor: Mapping[str, Any]) -> dict[str, str]:

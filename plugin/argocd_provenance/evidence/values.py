@@ -1,6 +1,6 @@
 """What verification hands to judgement: evidence that was proved, and candidates that were rejected.
 
-Only `evidence.verify.verify` makes an `Evidence`; everything in it is covered by a checked signature.
+Only `evidence.verify.Verifier.verify` makes an `Evidence`; everything in it is covered by a checked signature.
 """
 
 from collections.abc import Mapping

@@ -186,7 +186,7 @@ def _times(instance: "Instance", candidate: Candidate, requires: frozenset[Requi
             # Without the promise nobody signed this time (CVE-2024-55655); Rekor v2 never vouches for it.
             if (entry.kind, entry.version) not in log_entry.PROMISED_KINDS:
                 raise Refused(
-                    "unknown-form", f"log entries of kind {entry.kind[:40]} {entry.version[:40]} promise no time"
+                    "unknown-form", f"log entries of kind {entry.kind[:40]} {entry.version[:40]} are not supported"
                 )
             times.append(datetime.fromtimestamp(entry.integrated_time, tz=UTC))
         instance.check_entry(entry, times)

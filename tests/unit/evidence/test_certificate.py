@@ -126,6 +126,11 @@ class TestNobody:
         """N8, N25: no NUL, no newline, no escape sequence in an identity."""
         assert refusal(names=[NAME(identity)], claims={9: None, 18: None}) == "malformed"
 
+    @pytest.mark.parametrize("issuer", ["https://token\u202emoc.evil", "https://a\u200bb", "https://a\u2028b"])
+    def test_invisible_characters(self, issuer: str) -> None:
+        """N8: an identity or issuer that people cannot see as it is compared names nobody."""
+        assert refusal(issuer=issuer) == "malformed"
+
     def test_control_characters_in_a_claim(self) -> None:
         """N25: nor in a claim, which people will read."""
         assert refusal(claims={4: "Release\n"}) == "malformed"
