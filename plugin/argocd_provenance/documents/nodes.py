@@ -14,6 +14,7 @@ from argocd_provenance.documents.split import Part
 from argocd_provenance.errors import DocumentError
 
 _STRING_TAG = "tag:yaml.org,2002:str"
+_DIRECTIVE = "YAML directives are not read alike everywhere; remove the % line"
 # Deeper than any real manifest (the schema of the deepest CRD we met has 57 levels); the walks over nodes are recursive.
 _DEPTH_LIMIT = 200
 
@@ -113,6 +114,9 @@ class EventReader:
 
     def fault(self, error: Exception) -> DocumentError:
         """What libyaml says about text that is no YAML."""
+        if self.part.content.startswith("%"):
+            # A directive needs a separator behind it, which is not in the part.
+            return self.part.refusal(_DIRECTIVE)
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not readable"
         return self.part.refusal(f"not YAML: {problem}", mark.line if mark is not None else 0)
@@ -127,7 +131,7 @@ def check_tag(part: Part, event: Any) -> None:
 def check_start(part: Part, event: Any) -> None:
     """Refuse directives."""
     if event.version is not None or event.tags:
-        raise part.refusal("YAML directives are not read alike everywhere; remove the % line", event.start_mark.line)
+        raise part.refusal(_DIRECTIVE, event.start_mark.line)
 
 
 def compose(part: Part) -> Target | None:

@@ -30,6 +30,8 @@ _IMAGE = re.compile(
     rf"{_HOST}/[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*(?:@sha256:[0-9a-f]{{64}})?|@sha256:[0-9a-f]{{64}})"
 )
 _ITEMS = re.compile(r"""^["']?items["']?[ \t]*:""", re.MULTILINE)
+# A list or a mapping under `image` runs nothing; in schemas that is common, in these kinds it is a fault to be told.
+_POD_KIND = re.compile(r"""["']?kind["']?:[ ]*["']?(?:Pod|PodTemplate|\w+Set|Deployment|ReplicationController|Job|CronJob)["']?\s*[,}\n]""")
 # The longest reference: 255 for the name, 128 for the tag, 72 for the digest.
 _LONGEST_IMAGE = 512
 
@@ -71,7 +73,7 @@ def _look(reader: EventReader, words: Collection[str]) -> bool | None:
     if is_empty(part, event, flow=getattr(event, "flow_style", False)):
         return None
     tagged = "!" in part.text
-    found = after_word = False
+    found = odd = after_word = False
     while (kind := event.__class__) is not stream_end:
         if kind is scalar_event:
             text = event.value
@@ -83,11 +85,14 @@ def _look(reader: EventReader, words: Collection[str]) -> bool | None:
             raise part.refusal("text behind the end of the document is dropped by some readers", event.start_mark.line)
         elif after_word:
             found = found or kind is libyaml.AliasEvent
+            odd = True
             after_word = False
         if tagged and kind not in _TAGLESS:
             check_tag(part, event)
         event = following()
-    return found or _ours(part, texts) or any(looks_like_image(text) for text in texts if "/" in text)
+    if found or (odd and _POD_KIND.search(part.text)):
+        return True
+    return _ours(part, texts) or any(looks_like_image(text) for text in texts if "/" in text)
 
 
 _TAGLESS = frozenset({libyaml.AliasEvent, libyaml.MappingEndEvent, libyaml.SequenceEndEvent, libyaml.DocumentEndEvent})
