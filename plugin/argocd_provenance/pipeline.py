@@ -30,6 +30,8 @@ from argocd_provenance.verdict import Finding
 WORKERS = 16
 _PLACES = (Place.REFERRERS, Place.SIGNATURES, Place.ATTESTATIONS)
 _OWN = EvidenceSource(None)
+# What a registry sent was not what was asked for: that is broken, or an attack, and says nothing good of the image.
+_LIES = frozenset({"digest-mismatch", "registry-misbehaved", "too-many"})
 
 _Subjects = tuple[Digest, ...] | Finding
 
@@ -255,13 +257,14 @@ class Run:
 
 def fault(error: RegistryError | DeadlineExceeded) -> Finding:
     """The finding for what could not be asked."""
+    said = "The registry is at fault" if error.code in _LIES else "Nothing is known to be wrong with the image"
     fix = {
         "registry-forbidden": "name the host under `registries` in the config, or in an image pattern of a policy",
         "image-not-found": "push the image, or correct the reference",
         "registry-unauthorized": "give the plugin credentials that may pull this repository",
         "deadline": "raise `deadline` in the config, or find out why the registry is slow",
     }.get(error.code, "try again; a hard refresh of the Application asks anew")
-    return Finding(error.code, f"cannot check: {error}. Nothing is known to be wrong with the image", fix=fix)
+    return Finding(error.code, f"cannot check: {str(error).rstrip('.')}. {said}", fix=fix)
 
 
 def _asked(policy: Policy, digest: Digest, children: Mapping[str, Digest]) -> _Subjects:

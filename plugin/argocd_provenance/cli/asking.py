@@ -52,7 +52,7 @@ class Asked:
             key=None if self.key is None else read_bytes(self.key, "--key"),
             key_name=str(self.key or ""),
             log=not self.no_log,
-            domain=self.domain or "public-good",
+            domain=str(self.trusted_root) if self.trusted_root else self.domain or "public-good",
             bundle=self.bundle is not None,
         )
 
@@ -138,7 +138,7 @@ def _config_or_none(path: Path, *, named: bool, policies: Sequence[Path]) -> Ope
 def _trust(ruled: Operator, asked: Asked) -> Operator:
     if asked.trusted_root is None:
         return ruled
-    return operator.replaced_trust(ruled, _given_root(asked.trusted_root))
+    return replace(ruled, instead=_given_root(asked.trusted_root))
 
 
 def _given_root(path: Path) -> TrustDomain:

@@ -2,17 +2,16 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
+from argocd_provenance.cli.operator import Operator, domains
 from argocd_provenance.config import Config
 from argocd_provenance.deadline import Deadline
-from argocd_provenance.evidence.trust import TrustDomain
 from argocd_provenance.evidence.values import DomainAnchor
 from argocd_provenance.evidence.verify import Verifier
 from argocd_provenance.oci.credentials import Credentials
 from argocd_provenance.oci.registry import Registry
-from argocd_provenance.policy.model import Policy
 
 
 @contextlib.contextmanager
@@ -32,9 +31,9 @@ def registry(config: Config, permitted: frozenset[str], deadline: Deadline) -> I
         client.close()
 
 
-def verifier(domains: Mapping[str, TrustDomain], policies: Sequence[Policy]) -> Verifier:
+def verifier(ruled: Operator) -> Verifier:
     """The verifier, with everything imported that the first verification would have to wait for."""
-    made = Verifier(domains)
-    if any(isinstance(anchor, DomainAnchor) or anchor.log for policy in policies for anchor in policy.anchors()):
+    made = Verifier(domains(ruled))
+    if any(isinstance(anchor, DomainAnchor) or anchor.log for policy in ruled.policies for anchor in policy.anchors()):
         made.warm()
     return made

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from argocd_provenance.cli import answers
 from argocd_provenance.cli.asking import Asked, digest_typed, read_bytes
-from argocd_provenance.cli.operator import Operator
+from argocd_provenance.cli.operator import Operator, domains
 from argocd_provenance.errors import UsageError
 from argocd_provenance.evidence.artifact import Artifact
 from argocd_provenance.evidence.candidate import parse_bundle
@@ -53,7 +53,7 @@ def _verified(bundle: bytes, name: str, ruled: Operator, artifact: Artifact) -> 
     candidate = parse_bundle(bundle, name)
     if isinstance(candidate, Rejected):
         return [], [candidate]
-    verifier = Verifier(ruled.domains)
+    verifier = Verifier(domains(ruled))
     anchors = dict.fromkeys(anchor for policy in ruled.policies for anchor in policy.anchors())
     results = [verifier.verify(candidate, anchor, artifact) for anchor in anchors]
     proved = [result for result in results if isinstance(result, Evidence)]

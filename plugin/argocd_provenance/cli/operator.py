@@ -1,13 +1,13 @@
 """The operator's files, read: config, policies, trust roots. Nothing of the Application's repository is looked at here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from argocd_provenance.config import Config, load_config
 from argocd_provenance.errors import FileFaults, OperatorError
 from argocd_provenance.evidence.trust import PUBLIC_GOOD, TrustDomain, public_good, trust_domain
-from argocd_provenance.evidence.values import DomainAnchor
+from argocd_provenance.evidence.values import Anchor, DomainAnchor
 from argocd_provenance.policy.load import load_policies
 from argocd_provenance.policy.model import Policy
 
@@ -20,11 +20,11 @@ _HOW_TO = (
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """What the operator decided."""
+    """What the operator decided. `instead` replaces every trust domain (``--trusted-root``)."""
 
     config: Config
     policies: tuple[Policy, ...]
-    domains: Mapping[str, TrustDomain]
+    instead: TrustDomain | None = None
 
     def hosts(self) -> frozenset[str]:
         """The registries that may be asked: named under `registries`, or literally in a policy's pattern."""
@@ -46,12 +46,12 @@ def load(path: Path, policies: Sequence[Path] | None = None) -> Operator:
         raise OperatorError(_HOW_TO.format(path=path))
     config = load_config(str(path), _text(path))
     files = [Path(name) for name in config.policies] if policies is None else list(policies)
-    return Operator(config, read_policies(files), _domains(config))
+    return Operator(config, read_policies(files))
 
 
 def without_config(policies: Sequence[Path]) -> Operator:
     """What holds where there is no config: these policies, the public-good trust domain, every default."""
-    return Operator(Config("-"), read_policies(policies), {PUBLIC_GOOD: public_good()})
+    return Operator(Config("-"), read_policies(policies))
 
 
 def read_policies(paths: Sequence[Path]) -> tuple[Policy, ...]:
@@ -75,39 +75,51 @@ def _key_file(path: str) -> bytes:
     return Path(path).read_bytes()
 
 
-def _domains(config: Config) -> dict[str, TrustDomain]:
-    domains = {PUBLIC_GOOD: public_good()}
+def domains(ruled: Operator) -> dict[str, TrustDomain]:
+    """The trust domains that its policies can name; read only where evidence is verified, for it takes cryptography.
+
+    Raises `FileFaults` with the faults of every trusted root.
+    """
+    if ruled.instead is not None:
+        return dict.fromkeys(_named(ruled), ruled.instead)
+    found = {PUBLIC_GOOD: public_good()}
     faults = []
-    for trust in config.trust:
+    for trust in ruled.config.trust:
         try:
-            domains[trust.name] = trust_domain(trust.name, Path(trust.trusted_root).read_bytes(), trust.requires)
+            found[trust.name] = trust_domain(trust.name, Path(trust.trusted_root).read_bytes(), trust.requires)
         except OSError as error:
-            faults.append(f"{config.file}: trust {trust.name!r}: cannot read {trust.trusted_root}: {error.strerror}")
+            faults.append(
+                f"{ruled.config.file}: trust {trust.name!r}: cannot read {trust.trusted_root}: {error.strerror}"
+            )
         except OperatorError as error:
             faults.append(f"{trust.trusted_root}: {error}")
     if faults:
         raise FileFaults(faults)
-    return domains
+    return found
 
 
-def check_domains(operator: Operator) -> Operator:
-    """`operator`, once every trust domain that a policy names is there; raises `FileFaults` otherwise."""
-    known = ", ".join(sorted(operator.domains))
+def check_domains(ruled: Operator) -> Operator:
+    """`ruled`, if every trust domain that a policy names is there; raises `FileFaults` otherwise."""
+    if ruled.instead is not None:
+        return ruled
+    known = sorted({PUBLIC_GOOD, *(trust.name for trust in ruled.config.trust)})
     faults = [
-        f"{policy.origin}: {policy.name}: there is no trust domain {name!r} (known: {known}); add it under `trust` in the config"
-        for policy in operator.policies
-        for name in sorted({a.name if isinstance(a, DomainAnchor) else a.domain for a in policy.anchors()})
-        if name not in operator.domains
+        f"{policy.origin}: {policy.name}: there is no trust domain {name!r} (known: {', '.join(known)}); "
+        "add it under `trust` in the config"
+        for policy in ruled.policies
+        for name in sorted({_domain_of(anchor) for anchor in policy.anchors()} - set(known))
     ]
     if faults:
         raise FileFaults(faults)
-    return operator
+    return ruled
 
 
-def replaced_trust(operator: Operator, domain: TrustDomain) -> Operator:
-    """`operator` with `domain` in the place of every trust domain that anything names."""
-    named = {a.name if isinstance(a, DomainAnchor) else a.domain for p in operator.policies for a in p.anchors()}
-    return replace(operator, domains=dict.fromkeys({*operator.domains, *named}, domain))
+def _named(ruled: Operator) -> frozenset[str]:
+    return frozenset(_domain_of(anchor) for policy in ruled.policies for anchor in policy.anchors())
+
+
+def _domain_of(anchor: Anchor) -> str:
+    return anchor.name if isinstance(anchor, DomainAnchor) else anchor.domain
 
 
 def _text(path: Path) -> str:
