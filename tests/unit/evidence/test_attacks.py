@@ -252,6 +252,18 @@ class TestPromise:
 
         assert code(verify(layer_candidate(with_entry(layer, note)))) == "verification"
 
+    def test_what_sigstore_does_not_catch(self) -> None:
+        """U10: sigstore lets exceptions of its libraries out, here about an index that JSON cannot hold; all reject."""
+        layer = SIGSTORE.sign_layer(IMAGE.text, SIGSTORE.issue())
+        note = entry_note(layer)
+        note["Payload"]["logIndex"] = 2**60
+
+        found = verify(layer_candidate(with_entry(layer, note)))
+
+        assert code(found) == "malformed"
+        assert isinstance(found, Rejected)
+        assert "Error" in found.reason
+
     def test_empty(self) -> None:
         """N2: cosign 3 writes an empty promise when it logged to Rekor v2: refused, with the reason."""
         layer = SIGSTORE.sign_layer(IMAGE.text, SIGSTORE.issue())
