@@ -40,8 +40,8 @@ class TestEndpoints:
         ],
     )
     def test_scheme_and_credentials_follow_the_host(
-        self, host: str, settings: dict[str, str], base: str, may: bool
-    ) -> None:  # noqa: FBT001 - a row
+        self, host: str, settings: dict[str, str], base: str, may: object
+    ) -> None:
         """Https but for this machine, and credentials over https or on this machine only."""
         found = endpoints(Repository(host, "a"), [HostSettings(host, **settings)])  # type: ignore[arg-type]
 
@@ -118,7 +118,7 @@ class TestRealms:
             ("reg.example", "https://sso.example/token", True),
         ],
     )
-    def test_belong_to_the_registry(self, host: str, realm: str, allowed: bool) -> None:  # noqa: FBT001 - a row
+    def test_belong_to_the_registry(self, host: str, realm: str, allowed: object) -> None:
         """Its own host, the built-in table, or the operator's word."""
         endpoint = endpoints(Repository(host, "a"), [HostSettings("reg.example", realm="sso.example")])[0]
 
@@ -161,7 +161,7 @@ class TestCredentials:
         assert "hunter2" not in repr(found) + repr(found.of("docker.io"))
         assert shown("https://u:hunter2@a/b?token=hunter2#c") == "https://a/b"
 
-    @pytest.mark.parametrize("text", [b"[]", b'{"auths": []}', b'{"auths": {"a": {"auth": "hunter2"}}}'])
+    @pytest.mark.parametrize("text", [b"[]", b'{"auths": [1]}', b'{"auths": {"a": {"auth": "hunter2"}}}'])
     def test_that_cannot_be_read_are_the_operators_mistake(self, text: bytes) -> None:
         """And the message holds none of them."""
         with pytest.raises(OperatorError) as error:
