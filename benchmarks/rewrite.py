@@ -1,3 +1,4 @@
+# ruff: noqa: INP001
 """How long rewriting a large manifest takes, beside a bare parse of the same text.
 
 A manifest of 2 MB and 74 documents (CRD-like schemas that talk about images, ConfigMaps, workloads): read, every image
@@ -52,12 +53,12 @@ def schema(number: int, properties: int) -> str:
         3
         * "              all that a reader may want to know about it and a little more than that, so that it goes on and\n"
     )
-    for index in range(properties):
-        lines.append(
-            f"          field{index}:\n            description: |-\n              {text}              an example or two.\n"
-            "            properties:\n              image:\n                description: Container image name.\n"
-            "                type: string\n            required:\n            - image\n            - name\n            type: object"
-        )
+    lines += [
+        f"          field{index}:\n            description: |-\n              {text}              an example or two.\n"
+        "            properties:\n              image:\n                description: Container image name.\n"
+        "                type: string\n            required:\n            - image\n            - name\n            type: object"
+        for index in range(properties)
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -84,6 +84,7 @@ def rewritten(text: str) -> str | None:
 
 
 def objects_of(answer: dict[str, Any]) -> str:
+    """The objects of an answer in one order of keys."""
     return json.dumps(answer.get("objects"), sort_keys=True)
 
 
@@ -98,7 +99,11 @@ def with_intent(node: Any) -> Any:
         if isinstance(holder, dict) and isinstance(holder.get("image"), str):
             holder["image"] += DIGEST
     for volume in changed["volumes"] if isinstance(changed.get("volumes"), list) else ():
-        if isinstance(volume, dict) and isinstance(volume.get("image"), dict) and isinstance(volume["image"].get("reference"), str):
+        if (
+            isinstance(volume, dict)
+            and isinstance(volume.get("image"), dict)
+            and isinstance(volume["image"].get("reference"), str)
+        ):
             volume["image"]["reference"] += DIGEST
     return changed
 
@@ -131,7 +136,11 @@ class TestHostile:
         answers = seen_by_go(goreader, [out for _, out in accepted])
 
         assert len(accepted) > 60, "the generator makes too little that is accepted"
-        loose = [(text, out) for (text, out), a in zip(accepted, answers, strict=True) if any(not i.endswith(DIGEST) for i in images(a.get("objects")))]
+        loose = [
+            (text, out)
+            for (text, out), a in zip(accepted, answers, strict=True)
+            if any(not i.endswith(DIGEST) for i in images(a.get("objects")))
+        ]
         assert loose == []
 
     @pytest.mark.parametrize("seed", range(4))
@@ -184,7 +193,23 @@ class Generator:
         documents = [self.document() for _ in range(self.chance.choice((1, 1, 1, 2, 3)))]
         text = documents[0]
         for following in documents[1:]:
-            text += self.pick("---\n" * 6, "---\n", "--- \n", "---#x\n", "--- # x\n", "...\n", "---\t\n", "--- {}\n", "\n", "---\u00a0\n", "...\n---\n") if self.rare(4) else "---\n"
+            text += (
+                self.pick(
+                    "---\n" * 6,
+                    "---\n",
+                    "--- \n",
+                    "---#x\n",
+                    "--- # x\n",
+                    "...\n",
+                    "---\t\n",
+                    "--- {}\n",
+                    "\n",
+                    "---\u00a0\n",
+                    "...\n---\n",
+                )
+                if self.rare(4)
+                else "---\n"
+            )
             text += following
         if self.rare(40):
             text = self.pick("\ufeff", "%YAML 1.1\n---\n", "---\n", "~\n---#x\n", "\ufeff---\n") + text
@@ -192,19 +217,43 @@ class Generator:
             text = text.replace("\n", "\r\n")
         if self.rare(60):
             at = self.chance.randrange(len(text))
-            text = text[:at] + self.pick("\r", "\u2028", "\x85", "\t", "#", " ", "\n", "&a ", "*a", "'", '"', "!", "? ", ": ", "- ") + text[at:]
+            text = (
+                text[:at]
+                + self.pick("\r", "\u2028", "\x85", "\t", "#", " ", "\n", "&a ", "*a", "'", '"', "!", "? ", ": ", "- ")
+                + text[at:]
+            )
         return text
 
     def document(self) -> str:
+        """One Pod with odd constructs in it."""
         self.anchors = []
         if self.rare(6):
-            return json.dumps(self.plain_object(), ensure_ascii=self.rare(8)) + self.pick("\n", "", "\n\n", " # c\n", "\n")
+            return json.dumps(self.plain_object(), ensure_ascii=self.rare(8)) + self.pick(
+                "\n", "", "\n\n", " # c\n", "\n"
+            )
         lines = ["apiVersion: v1", "kind: Pod"]
         if self.rare(2):
-            lines.append(self.pick("x-image: &img evil:1", "x: &c {image: evil:1}", "x: &k image", "x: &l [{name: a, image: evil:1}]", "x: &m {containers: [{image: evil:1}]}"))
+            lines.append(
+                self.pick(
+                    "x-image: &img evil:1",
+                    "x: &c {image: evil:1}",
+                    "x: &k image",
+                    "x: &l [{name: a, image: evil:1}]",
+                    "x: &m {containers: [{image: evil:1}]}",
+                )
+            )
             self.anchors = [lines[-1].split("&")[1][:3].split()[0]]
         if self.rare(2):
-            lines.append(self.pick("metadata: {name: a}", "metadata:\n  name: a\n  annotations:\n    a: b", "metadata: &meta\n  name: a", "metadata:", "metadata:\n  annotations: {}", "metadata:\n  annotations:\n    argocd-provenance.io/verdict: verified"))
+            lines.append(
+                self.pick(
+                    "metadata: {name: a}",
+                    "metadata:\n  name: a\n  annotations:\n    a: b",
+                    "metadata: &meta\n  name: a",
+                    "metadata:",
+                    "metadata:\n  annotations: {}",
+                    "metadata:\n  annotations:\n    argocd-provenance.io/verdict: verified",
+                )
+            )
         lines.append("spec:")
         if self.rare(6):
             lines.append("  <<: *m")
@@ -213,48 +262,121 @@ class Generator:
         for key in self.chance.sample(_LISTS, self.chance.choice((1, 1, 2))):
             lines += self.containers(key)
         if self.rare(5):
-            lines += ["  volumes:", "  - name: v", f"    image: {{reference: {self.pick('data:1', chr(34) + 'data:1' + chr(34), '*img')}}}"]
+            lines += [
+                "  volumes:",
+                "  - name: v",
+                f"    image: {{reference: {self.pick('data:1', chr(34) + 'data:1' + chr(34), '*img')}}}",
+            ]
         if self.rare(12):
             lines += self.containers("containers")
         if self.rare(12):
             lines.append("  <<: *m")
-        known = [line for line in lines if "<<" not in line or self.rare(20) or all(f"&{a}" in "\n".join(lines) for a in _ALIAS.findall(line))]
+        known = [
+            line
+            for line in lines
+            if "<<" not in line or self.rare(20) or all(f"&{a}" in "\n".join(lines) for a in _ALIAS.findall(line))
+        ]
         text = "\n".join(known) + self.pick("\n", "\n", "\n", "\n\n", "\n# end\n", "")
-        return text if self.rare(20) else _ALIAS.sub(lambda found: found[0] if f"&{found[1]} " in text else "nginx:1", text)
+        return (
+            text
+            if self.rare(20)
+            else _ALIAS.sub(lambda found: found[0] if f"&{found[1]} " in text else "nginx:1", text)
+        )
 
     def containers(self, key: str) -> list[str]:
+        """A list of containers under `key`."""
         lines = [f"  {self.key(key)}:"]
         if self.rare(15):
-            return [f"  {self.key(key)}: {self.pick('*l', '[*c]', '[{image: a}, *c]', '!!seq []', 'null', '[{<<: *c}]', '[{image: good:1, <<: *c}]')}"]
+            return [
+                f"  {self.key(key)}: {self.pick('*l', '[*c]', '[{image: a}, *c]', '!!seq []', 'null', '[{<<: *c}]', '[{image: good:1, <<: *c}]')}"
+            ]
         for number in range(self.chance.choice((1, 2))):
             first = f"  - {self.pick('', '&n ', '!!map ', '? ') if self.rare(12) else ''}"
-            lines.append(f"{first}name: c{number}" if not first.endswith(("&n ", "!!map ")) else f"{first}\n    name: c{number}")
+            lines.append(
+                f"{first}name: c{number}" if not first.endswith(("&n ", "!!map ")) else f"{first}\n    name: c{number}"
+            )
             lines += self.image()
             if self.rare(6):
-                lines.append(f"    args: [{self.pick('x', '*img', '1e3', 'on', '0o17', '1_000', '1.0', '.5', '-0', '0x1F', '12:30', '2001-01-01', '~')}]")
+                lines.append(
+                    f"    args: [{self.pick('x', '*img', '1e3', 'on', '0o17', '1_000', '1.0', '.5', '-0', '0x1F', '12:30', '2001-01-01', '~')}]"
+                )
             if self.rare(10):
-                lines.append(self.pick("    <<: *c", '    "<<": *c', "    <<: [*c]", "    ? image\n    : evil:2", "    *k : evil:3", "    !!binary aW1hZ2U=: evil:4", '    "im\\u0061ge": evil:5', "    image: evil:6"))
+                lines.append(
+                    self.pick(
+                        "    <<: *c",
+                        '    "<<": *c',
+                        "    <<: [*c]",
+                        "    ? image\n    : evil:2",
+                        "    *k : evil:3",
+                        "    !!binary aW1hZ2U=: evil:4",
+                        '    "im\\u0061ge": evil:5',
+                        "    image: evil:6",
+                    )
+                )
         return lines
 
     def image(self) -> list[str]:
+        """An image field."""
         if not self.rare(3):
-            return [f"    {self.key('image')}: {self.pick('nginx:1', chr(34) + 'a/b:1' + chr(34), '*img', 'nginx:1 # comment')}"]
+            return [
+                f"    {self.key('image')}: {self.pick('nginx:1', chr(34) + 'a/b:1' + chr(34), '*img', 'nginx:1 # comment')}"
+            ]
         value = self.pick(
-            "'nginx:1'", '"nginx:1"', "&i nginx:1", "|-\n      nginx:1", ">-\n      nginx:1\n", "|\n      nginx:1",
-            '"ngin\\x78:1"', '"nginx\\\n      :1"', "nginx", "190:20", "1e3", "0o17", "on", "2001-01-01", "1_000", "*img", "!!str nginx:1", "! nginx:1",
-            "!custom nginx:1", "nginx:1 # comment", "nginx\n      continued", "?nginx", "''", "null", "0x1F", "1.5", "{a: b}", "'it''s'", "|+\n      nginx:1\n\n", "nginx:1#x",
+            "'nginx:1'",
+            '"nginx:1"',
+            "&i nginx:1",
+            "|-\n      nginx:1",
+            ">-\n      nginx:1\n",
+            "|\n      nginx:1",
+            '"ngin\\x78:1"',
+            '"nginx\\\n      :1"',
+            "nginx",
+            "190:20",
+            "1e3",
+            "0o17",
+            "on",
+            "2001-01-01",
+            "1_000",
+            "*img",
+            "!!str nginx:1",
+            "! nginx:1",
+            "!custom nginx:1",
+            "nginx:1 # comment",
+            "nginx\n      continued",
+            "?nginx",
+            "''",
+            "null",
+            "0x1F",
+            "1.5",
+            "{a: b}",
+            "'it''s'",
+            "|+\n      nginx:1\n\n",
+            "nginx:1#x",
         )
         return [f"    {self.key('image')}{self.pick(': ', ': ', ': ', ' : ', ':  ', ':' + chr(9))}{value}"]
 
     def key(self, key: str) -> str:
-        return self.pick(key, f"'{key}'", f'"{key}"', f'"{key[:-1]}\\x{ord(key[-1]):02x}"', f"&kk {key}", f"!!str {key}") if self.rare(8) else key
+        """`key`, in one of its spellings."""
+        return (
+            self.pick(key, f"'{key}'", f'"{key}"', f'"{key[:-1]}\\x{ord(key[-1]):02x}"', f"&kk {key}", f"!!str {key}")
+            if self.rare(8)
+            else key
+        )
 
     def plain_object(self) -> dict[str, Any]:
+        """What becomes a JSON document."""
         container: dict[str, Any] = {"name": "c", "image": self.pick("nginx:1", "a/b", "\u00e9:1", "\U0001f600")}
-        return {"kind": "Pod", "x": self.pick("\u2028", "a/b", "\x7f", "t\tt", "---"), "n": self.chance.choice((1, 1.5, 1e22, None, True)), "spec": {"containers": [container]}}
+        return {
+            "kind": "Pod",
+            "x": self.pick("\u2028", "a/b", "\x7f", "t\tt", "---"),
+            "n": self.chance.choice((1, 1.5, 1e22, None, True)),
+            "spec": {"containers": [container]},
+        }
 
     def rare(self, one_in: int) -> bool:
+        """True once in so many times."""
         return self.chance.randrange(one_in) == 0
 
     def pick(self, *choices: str) -> str:
+        """One of them."""
         return self.chance.choice(choices)

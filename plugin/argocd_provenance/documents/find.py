@@ -135,9 +135,7 @@ class _Search:
         return any(key in words or self._matters(child) for key, child in self._walk.children(target))
 
     def _known_place(self, one: _Object, path: Path, node: Node) -> None:
-        if len(path) >= 3 and path[-1] == "image" and isinstance(path[-2], int) and path[-3] in _CONTAINER_LISTS:
-            one.places[path] = node
-        elif (
+        if (len(path) >= 3 and path[-1] == "image" and isinstance(path[-2], int) and path[-3] in _CONTAINER_LISTS) or (
             len(path) >= 4
             and path[-2:] == ("image", "reference")
             and isinstance(path[-3], int)
@@ -178,7 +176,7 @@ class _Search:
     def _image(self, one: _Object, object_id: int, path: Path, node: Node) -> ImageField:
         scalar: Any = resolved(node)
         holder = node_at(self._part, one.node, path[len(one.path) : -1])
-        container = _text(fields(self._part, resolved(holder)).get("name"))  # type: ignore[arg-type]  it has the key `image`
+        container = _text(fields(self._part, resolved(holder)).get("name"))  # type: ignore[arg-type]  # it has the key `image`
         return ImageField(
             scalar.text,
             one.api_version,

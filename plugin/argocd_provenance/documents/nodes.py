@@ -109,8 +109,10 @@ class EventReader:
 
     def __init__(self, part: Part) -> None:
         self.part = part
-        self._parser = libyaml.CParser(part.content)
-        self.next = self._parser.get_event
+        try:
+            self.next = libyaml.CParser(part.content).get_event
+        except UnicodeEncodeError as error:
+            raise part.refusal("not Unicode text", part.content.count("\n", 0, error.start)) from error
 
     def fault(self, error: Exception) -> DocumentError:
         """What libyaml says about text that is no YAML."""
@@ -145,7 +147,7 @@ def compose(part: Part) -> Target | None:
 
 def libyaml_errors() -> tuple[type[Exception], ...]:
     """What libyaml's binding raises about bad text."""
-    return (libyaml.YAMLError, UnicodeEncodeError)
+    return (libyaml.YAMLError,)
 
 
 class _Composer:
@@ -157,7 +159,7 @@ class _Composer:
         self._anchors: dict[str, Target] = {}
         self._open: list[Mapping | Sequence] = []
 
-    def document(self) -> Target | None:
+    def document(self) -> Target | None:  # noqa: C901, PLR0912  one branch an event; calls would cost a third more time
         """The one root; scalars are built in place, because they are most of a document."""
         following, bom, scalar_event = self._reader.next, self._bom, libyaml.ScalarEvent
         # The collection that is open, and the key that waits for its value there; those around them are on the stack.
@@ -174,7 +176,7 @@ class _Composer:
                     node = Scalar(event.value, event.implicit[0], event, bom)
                 else:
                     check_tag(self._part, event)
-                    node = Scalar(event.value, False, event, bom)  # noqa: FBT003
+                    node = Scalar(event.value, False, event, bom)
                 if event.anchor is not None:
                     self._anchors[event.anchor] = node
             elif kind is libyaml.MappingEndEvent or kind is libyaml.SequenceEndEvent:
@@ -195,7 +197,7 @@ class _Composer:
             elif parent.__class__ is Sequence:
                 parent.items.append(node)
             elif key is not None:
-                parent.entries.append((key, node))  # type: ignore[union-attr]  the other class was asked for above
+                parent.entries.append((key, node))  # type: ignore[union-attr]  # the other class was asked for above
                 key = None
             elif node.__class__ is Scalar:
                 key = node

@@ -4,7 +4,9 @@ Nothing leaves here that was not read again: each touched document must equal, b
 a splice cannot express that (an anchor shared with another place), the document is written as JSON.
 """
 
-from collections.abc import Callable, Mapping as Names, Sequence as Listed
+from collections.abc import Callable
+from collections.abc import Mapping as Names
+from collections.abc import Sequence as Listed
 from dataclasses import dataclass
 from typing import Any
 

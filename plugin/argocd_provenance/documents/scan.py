@@ -1,4 +1,4 @@
-"""The first look at a part: is there anything in it that concerns us?
+"""The first look at a part, which asks whether anything in it concerns us.
 
 A tight loop over libyaml's events, cheap enough for every document. Where it says no, the part passes through byte for
 byte; the answer may be yes too often, never no too often. A document that is neither mapping nor null is refused here.
@@ -31,7 +31,9 @@ _IMAGE = re.compile(
 )
 _ITEMS = re.compile(r"""^["']?items["']?[ \t]*:""", re.MULTILINE)
 # A list or a mapping under `image` runs nothing; in schemas that is common, in these kinds it is a fault to be told.
-_POD_KIND = re.compile(r"""["']?kind["']?:[ ]*["']?(?:Pod|PodTemplate|\w+Set|Deployment|ReplicationController|Job|CronJob)["']?\s*[,}\n]""")
+_POD_KIND = re.compile(
+    r"""["']?kind["']?:[ ]*["']?(?:Pod|PodTemplate|\w+Set|Deployment|ReplicationController|Job|CronJob)["']?\s*[,}\n]"""
+)
 # The longest reference: 255 for the name, 128 for the tag, 72 for the digest.
 _LONGEST_IMAGE = 512
 

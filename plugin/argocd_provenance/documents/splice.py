@@ -50,7 +50,7 @@ class Splice:
         """Let `scalar` say `new`; what only grows keeps its quotes, its anchor and its style."""
         text, end = self.part.text, min(scalar.end, len(self.part.text))
         if not new.startswith(scalar.text) or not re.fullmatch(r"[@:.A-Za-z0-9]+", new[len(scalar.text) :]):
-            if scalar.style in "|>" and scalar.style or not scalar.bare:
+            if (scalar.style in "|>" and scalar.style) or not scalar.bare:
                 raise CannotSplice
             self._edit(scalar.start, end, json_text(new))
             return
@@ -157,7 +157,7 @@ class Splice:
 
     def _end(self, node: Node) -> int:
         """Where the text of a value ends, without the line breaks behind it."""
-        if isinstance(node, Alias) or not isinstance(node, Scalar) and node.flow:
+        if isinstance(node, Alias) or (not isinstance(node, Scalar) and node.flow):
             return node.end
         if isinstance(node, Scalar):
             end = min(node.end, len(self.part.text))

@@ -118,7 +118,8 @@ class Walk:
 
     def data(self, node: Node) -> Any:
         """`node` as plain Python values, nothing shared; raises DocumentError for what JSON cannot say."""
-        target = node.target if node.__class__ is Alias else node
+        # Classes are compared, not asked of isinstance: this runs for every node of every touched document.
+        target: Any = node.target if node.__class__ is Alias else node
         if target.__class__ is Scalar:
             return self._scalar(target) if target.plain else target.text
         data = self.data

@@ -7,16 +7,27 @@ import pytest
 from argocd_provenance.documents import annotations, weakest
 from argocd_provenance.documents.annotations import IMAGES, LIMIT, LINK, VERDICT
 
-ENTRY = {"digest": "sha256:" + "a" * 64, "signer": "s", "source": "github.com/acme/api@9e1f", "builder": "", "policies": ["shop"]}
+ENTRY = {
+    "digest": "sha256:" + "a" * 64,
+    "signer": "s",
+    "source": "github.com/acme/api@9e1f",
+    "builder": "",
+    "policies": ["shop"],
+}
 
 
 class TestWeakest:
     @pytest.mark.parametrize(
         ("verdicts", "expected"),
-        [(["verified"], "verified"), (["verified", "exception"], "exception"), (["exception", "unverified"], "unverified"), (["unverified", "warned", "verified"], "warned")],
+        [
+            (["verified"], "verified"),
+            (["verified", "exception"], "exception"),
+            (["exception", "unverified"], "unverified"),
+            (["unverified", "warned", "verified"], "warned"),
+        ],
     )
     def test_an_object_is_as_good_as_its_weakest_image(self, verdicts: list[str], expected: str) -> None:
-        """warned < unverified < exception < verified."""
+        """Warned < unverified < exception < verified."""
         assert weakest(verdicts) == expected
 
     def test_no_image_is_no_verdict(self) -> None:
@@ -31,7 +42,11 @@ class TestAnnotations:
         found = annotations("verified", {"ghcr.io/acme/api:v2": ENTRY}, "https://search.sigstore.dev/?logIndex=1")
 
         expected = '{"ghcr.io/acme/api:v2":{"digest":"%s","signer":"s","source":"github.com/acme/api@9e1f","policies":["shop"]}}'
-        assert found == {VERDICT: "verified", IMAGES: expected % ENTRY["digest"], LINK: "Sigstore log|https://search.sigstore.dev/?logIndex=1"}
+        assert found == {
+            VERDICT: "verified",
+            IMAGES: expected % ENTRY["digest"],
+            LINK: "Sigstore log|https://search.sigstore.dev/?logIndex=1",
+        }
 
     @pytest.mark.parametrize("count", [1, 5, 13, 14, 15, 40])
     @pytest.mark.parametrize("link", ["", "https://search.sigstore.dev/?logIndex=123456789"])

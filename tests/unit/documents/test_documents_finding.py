@@ -12,19 +12,28 @@ class TestImages:
     @pytest.mark.parametrize("key", ["containers", "initContainers", "ephemeralContainers"])
     def test_container_lists_are_found_at_any_depth_of_any_object(self, key: str) -> None:
         """The kind does not matter, nor the path."""
-        images = read([("f", f"kind: Odd\na:\n  b:\n  - c:\n      {key}:\n      - name: x\n        image: r/i:1\n")]).images
+        images = read(
+            [("f", f"kind: Odd\na:\n  b:\n  - c:\n      {key}:\n      - name: x\n        image: r/i:1\n")]
+        ).images
 
-        assert [(i.written, i.container, i.path, i.role) for i in images] == [("r/i:1", "x", f"a.b[0].c.{key}[0].image", "other")]
+        assert [(i.written, i.container, i.path, i.role) for i in images] == [
+            ("r/i:1", "x", f"a.b[0].c.{key}[0].image", "other")
+        ]
 
     def test_image_volumes_are_found(self) -> None:
         """An image volume runs what its reference names."""
-        images = read([("f", "apiVersion: v1\nkind: Pod\nspec:\n  volumes:\n  - name: v\n    image:\n      reference: data:1\n")]).images
+        images = read(
+            [("f", "apiVersion: v1\nkind: Pod\nspec:\n  volumes:\n  - name: v\n    image:\n      reference: data:1\n")]
+        ).images
 
         assert [(i.written, i.role) for i in images] == [("data:1", "core")]
 
     def test_a_place_is_told_for_people(self) -> None:
         """Kind, namespace, name, container, file and the scalar's own line."""
-        text = "# top\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  template:\n    " + POD.replace("\n", "\n    ")
+        text = (
+            "# top\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  template:\n    "
+            + POD.replace("\n", "\n    ")
+        )
         image = read([("dir/web.yaml", text)]).images[0]
 
         assert (image.kind, image.namespace, image.name, image.container, image.file, image.line) == (
@@ -34,14 +43,18 @@ class TestImages:
     @pytest.mark.parametrize("kind", ["List", "PodList", "Anything"])
     def test_an_object_with_items_is_many_objects(self, kind: str) -> None:
         """Argo CD flattens whatever has an items list."""
-        text = f"kind: {kind}\nitems:\n- kind: Pod\n  metadata: {{name: a}}\n  {POD}\n".replace("spec:\n  con", "spec:\n    con").replace("\n  - {n", "\n    - {n")
+        text = f"kind: {kind}\nitems:\n- kind: Pod\n  metadata: {{name: a}}\n  {POD}\n".replace(
+            "spec:\n  con", "spec:\n    con"
+        ).replace("\n  - {n", "\n    - {n")
         images = read([("f", text + text.split("items:\n")[1])]).images
 
         assert [(i.name, i.object_id) for i in images] == [("a", 0), ("a", 1)]
 
     def test_a_field_that_is_no_reference_is_an_image_field_too(self) -> None:
         """What stands there is judged later; it is never overlooked."""
-        images = read([("f", "apiVersion: v1\nkind: Pod\nspec:\n  containers: [{image: ''}, {image: $TAG}, {image: 'ko://x'}]\n")]).images
+        images = read(
+            [("f", "apiVersion: v1\nkind: Pod\nspec:\n  containers: [{image: ''}, {image: $TAG}, {image: 'ko://x'}]\n")]
+        ).images
 
         assert [i.written for i in images] == ["", "$TAG", "ko://x"]
 
@@ -78,7 +91,9 @@ class TestTable:
 
         assert [(i.written, i.role) for i in images] == [("r.io/i:1", "crd")]
 
-    @pytest.mark.parametrize("path", ["$.spec.engineImage", "$.spec['engineImage']", "$.spec[?(@ == 'x/y:1')]", "$..engineImage"])
+    @pytest.mark.parametrize(
+        "path", ["$.spec.engineImage", "$.spec['engineImage']", "$.spec[?(@ == 'x/y:1')]", "$..engineImage"]
+    )
     def test_an_operators_row_adds_a_place(self, path: str) -> None:
         """Rows take any JSONPath."""
         text = "apiVersion: example.com/v1\nkind: Engine\nspec: {engineImage: 'x/y:1'}\n"
@@ -108,14 +123,33 @@ class TestTable:
 
 
 class TestSuspects:
-    @pytest.mark.parametrize("text", ["ghcr.io/a/b:v1", "localhost:5000/a@sha256:" + "a" * 64, "reg:5000/a/b:1", "r.example.com/a/b:v1@sha256:" + "0" * 64])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "ghcr.io/a/b:v1",
+            "localhost:5000/a@sha256:" + "a" * 64,
+            "reg:5000/a/b:1",
+            "r.example.com/a/b:v1@sha256:" + "0" * 64,
+        ],
+    )
     def test_a_string_that_looks_like_an_image_is_reported(self, text: str) -> None:
         """A host, a path, and a tag or a digest."""
         suspects = read([("f", f"kind: Engine\nmetadata: {{name: e}}\nspec:\n  engine: '{text}'\n")]).suspects
 
         assert [(s.text, s.kind, s.name, s.line, s.path) for s in suspects] == [(text, "Engine", "e", 4, "spec.engine")]
 
-    @pytest.mark.parametrize("text", ["https://ghcr.io/a:1", "nginx:1", "a/b:c", "see ghcr.io/a/b:v1 for more", "ghcr.io/a/b", "10:20", "/var/run:/x"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "https://ghcr.io/a:1",
+            "nginx:1",
+            "a/b:c",
+            "see ghcr.io/a/b:v1 for more",
+            "ghcr.io/a/b",
+            "10:20",
+            "/var/run:/x",
+        ],
+    )
     def test_other_strings_are_not(self, text: str) -> None:
         """Not every string with a colon is an image."""
         assert read([("f", f"kind: Engine\nspec:\n  engine: '{text}'\n")]).suspects == ()

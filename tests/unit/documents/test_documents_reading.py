@@ -11,10 +11,12 @@ POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n"
 
 
 def loaded(text: str) -> Rendered:
+    """One file, read."""
     return read([("f.yaml", text)])
 
 
 def written(text: str) -> list[str]:
+    """The images of one file."""
     return [image.written for image in loaded(text).images]
 
 
@@ -52,7 +54,12 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("text", "line", "words"),
         [
-            pytest.param('~\n---#x\n{"kind":"Pod","spec":{"containers":[{"image":"evil"}]}}', 2, "separator", id="scalar to libyaml, Pod to Argo CD"),
+            pytest.param(
+                '~\n---#x\n{"kind":"Pod","spec":{"containers":[{"image":"evil"}]}}',
+                2,
+                "separator",
+                id="scalar to libyaml, Pod to Argo CD",
+            ),
             pytest.param("just text\n", 1, "mapping", id="scalar document"),
             pytest.param("- a\n- b\n", 1, "mapping", id="list document"),
             pytest.param(POD + "  - image: a\n    image: b\n", 6, "twice", id="image twice"),
@@ -65,7 +72,9 @@ class TestRefusals:
             pytest.param(POD + "  - image: ! a\n", 5, "tag", id="non-specific tag"),
             pytest.param(POD + "  - !!binary aW1hZ2U=: evil\n", 5, "tag", id="binary key"),
             pytest.param("data:\n  a: !!binary aGk=\n", 2, "tag", id="tag in a document without images"),
-            pytest.param("x: &k image\nspec:\n  containers:\n  - *k : evil\n    image: a\n", 4, "alias as a key", id="alias key"),
+            pytest.param(
+                "x: &k image\nspec:\n  containers:\n  - *k : evil\n    image: a\n", 4, "alias as a key", id="alias key"
+            ),
             pytest.param(POD + "  - ? [a]\n    : b\n    image: c\n", 5, "as a key", id="list as a key"),
             pytest.param(POD + "  - ? {a: b}\n    : b\n    image: c\n", 5, "as a key", id="mapping as a key"),
             pytest.param(POD + "  - ~: b\n    image: c\n", 5, "as a key", id="null as a key"),
@@ -74,16 +83,29 @@ class TestRefusals:
             pytest.param("\ufeff%YAML 1.1\n--- \n" + POD, 1, "directive", id="directive behind a BOM"),
             pytest.param("a: b\n...\nkind: Pod\n", 3, "not YAML", id="text behind the end"),
             pytest.param('{"kind":"ConfigMap"}: {"kind":"Pod"}\n', 1, "JSON", id="JSON object as a key"),
-            pytest.param('{"kind":"ConfigMap"}\n{"kind":"Pod"}\n', 2, "not YAML", id="two JSON objects in one document"),
-            pytest.param("x: &e {image: evil}\n" + POD + "  - {image: good, <<: *e}\n", 6, "behind", id="merge behind a key"),
+            pytest.param(
+                '{"kind":"ConfigMap"}\n{"kind":"Pod"}\n', 2, "not YAML", id="two JSON objects in one document"
+            ),
+            pytest.param(
+                "x: &e {image: evil}\n" + POD + "  - {image: good, <<: *e}\n", 6, "behind", id="merge behind a key"
+            ),
             pytest.param(POD + "  - <<: text\n    image: a\n", 5, "takes a mapping", id="merge of a text"),
-            pytest.param("x: &l [{image: a}]\n" + POD + "  - <<: *l\n    image: b\n", 6, "takes a mapping", id="merge of an aliased list"),
+            pytest.param(
+                "x: &l [{image: a}]\n" + POD + "  - <<: *l\n    image: b\n",
+                6,
+                "takes a mapping",
+                id="merge of an aliased list",
+            ),
             pytest.param(POD + "  - <<: {image: a, image: b}\n", 5, "twice", id="image twice in a merge"),
             pytest.param(POD + "  - &a {b: *a, image: c}\n", 5, "inside its own anchor", id="alias in its anchor"),
             pytest.param(POD + "  - {b: *a, image: c}\n", 5, "no anchor", id="unknown alias"),
             pytest.param(POD + "  - image: a\n  bad:\t- b\n   x: y\n", 6, "not YAML", id="no YAML"),
-            pytest.param(POD + "  - image: a\n  n: .inf\n", 6, "JSON number", id="infinity in a document that is changed"),
-            pytest.param("kind: List\nitems:\n- [{containers: [{image: a}]}]\n", 3, "mapping", id="an item that is no object"),
+            pytest.param(
+                POD + "  - image: a\n  n: .inf\n", 6, "JSON number", id="infinity in a document that is changed"
+            ),
+            pytest.param(
+                "kind: List\nitems:\n- [{containers: [{image: a}]}]\n", 3, "mapping", id="an item that is no object"
+            ),
             pytest.param(POD + "  - " + "[" * 300 + "]" * 300 + "\n  - image: a\n", 5, "deeper", id="too deep"),
         ],
     )
@@ -94,7 +116,9 @@ class TestRefusals:
 
         assert (caught.value.file, caught.value.line) == ("f.yaml", line)
 
-    @pytest.mark.parametrize("value", ["1e3", "0o17", "y", "on", "~", "", "null", "1_000", "0x1F", ".5", "true", "{a: b}", "[a]", "08"])
+    @pytest.mark.parametrize(
+        "value", ["1e3", "0o17", "y", "on", "~", "", "null", "1_000", "0x1F", ".5", "true", "{a: b}", "[a]", "08"]
+    )
     @pytest.mark.parametrize("field", ["containers:\n  - image: {}", "volumes:\n  - image: {{reference: {}}}"])
     def test_an_image_that_is_no_string_is_refused(self, field: str, value: str) -> None:
         """In kinds of Kubernetes itself an image must be text to Argo CD."""
@@ -103,7 +127,9 @@ class TestRefusals:
 
     def test_aliases_cannot_grow_without_end(self) -> None:
         """A document of aliases of aliases is refused before it fills the memory."""
-        bomb = "a0: &a0 {image: x}\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 12)}]\n" for n in range(1, 9))
+        bomb = "a0: &a0 {image: x}\n" + "".join(
+            f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 12)}]\n" for n in range(1, 9)
+        )
 
         with pytest.raises(DocumentError, match="too large"):
             loaded(bomb + POD + "  - image: a\n")
@@ -121,14 +147,24 @@ class TestAccepted:
             pytest.param((POD + "  - image: a\n").replace("\n", "\r\n"), ["a"], id="CRLF"),
             pytest.param('{"kind":"Pod","spec":{"containers":[{"image":"a"}]}}', ["a"], id="JSON"),
             pytest.param(POD + "  - image:\ta\n", ["a"], id="tab behind the colon"),
-            pytest.param("x: &e {image: e}\n" + POD + "  - <<: *e\n    image: a\n", ["a"], id="key behind a merge wins"),
+            pytest.param(
+                "x: &e {image: e}\n" + POD + "  - <<: *e\n    image: a\n", ["a"], id="key behind a merge wins"
+            ),
             pytest.param("x: &e {image: e}\n" + POD + "  - <<: *e\n", ["e"], id="merged image"),
-            pytest.param("x: &e {image: e}\ny: &f {image: f}\n" + POD + "  - <<: [*f, *e]\n", ["f"], id="the first of merged wins"),
+            pytest.param(
+                "x: &e {image: e}\ny: &f {image: f}\n" + POD + "  - <<: [*f, *e]\n",
+                ["f"],
+                id="the first of merged wins",
+            ),
             pytest.param("x: &e {image: e}\n" + POD + '  - "<<": *e\n    image: a\n', ["a"], id="a quoted << is a key"),
             pytest.param(POD + "  - ? image\n    : a\n", ["a"], id="explicit key"),
             pytest.param(POD + '  - "im\\u0061ge": a\n', ["a"], id="escaped key"),
-            pytest.param(POD + "  - image: a\n  replicas: 1\n  replicas: 2\n", ["a"], id="a key twice that leads to no image"),
-            pytest.param("# nothing\n---\n~\n---\n" + POD + "  - image: a\n...\n", ["a"], id="empty documents, document end"),
+            pytest.param(
+                POD + "  - image: a\n  replicas: 1\n  replicas: 2\n", ["a"], id="a key twice that leads to no image"
+            ),
+            pytest.param(
+                "# nothing\n---\n~\n---\n" + POD + "  - image: a\n...\n", ["a"], id="empty documents, document end"
+            ),
         ],
     )
     def test_what_every_reader_takes_alike_is_read(self, text: str, expected: list[str]) -> None:

@@ -17,19 +17,23 @@ SPEC = "spec:\n  containers:\n  - image: a:1\n"
 
 
 def note(_: ObjectImages) -> dict[str, str]:
+    """The same annotations for every object."""
     return OURS
 
 
 def pinned(text: str) -> str:
+    """One file with all images pinned."""
     rendered = read([("f", text)])
     return emit(rendered, {image.written: image.written + D for image in rendered.images})
 
 
 def annotated(text: str) -> str:
+    """One file with all objects annotated."""
     return emit(read([("f", text)]), {}, note)
 
 
 def block(indent: int) -> str:
+    """Our annotations in block style."""
     return BLOCK.format(i=" " * indent)
 
 
@@ -95,7 +99,10 @@ class TestPin:
 
     def test_values_stay_what_argo_cd_reads_when_a_document_becomes_json(self) -> None:
         """The JSON has go-yaml's values, and nothing that go-yaml cannot read (`\\/`, surrogate pairs)."""
-        text = HEAD + 'x: &i a:1\nv: [1e3, 0o17, on, 1_000, 1.5, ~, "\\x7f\\u2028", 😀, a/b, 12345678901234567890]\nspec: {containers: [{image: *i}]}\n'
+        text = (
+            HEAD
+            + 'x: &i a:1\nv: [1e3, 0o17, on, 1_000, 1.5, ~, "\\x7f\\u2028", 😀, a/b, 12345678901234567890]\nspec: {containers: [{image: *i}]}\n'
+        )
 
         out = pinned(text)
 
@@ -107,17 +114,39 @@ class TestAnnotate:
         ("text", "expected"),
         [
             pytest.param(HEAD + SPEC, "metadata:\n  annotations:\n    " + block(4) + HEAD + SPEC, id="no metadata"),
-            pytest.param(HEAD + "metadata:\n  name: x\n" + SPEC, HEAD + "metadata:\n  annotations:\n    " + block(4) + "  name: x\n" + SPEC, id="no annotations"),
+            pytest.param(
+                HEAD + "metadata:\n  name: x\n" + SPEC,
+                HEAD + "metadata:\n  annotations:\n    " + block(4) + "  name: x\n" + SPEC,
+                id="no annotations",
+            ),
             pytest.param(
                 HEAD + "metadata:\n  annotations: # c\n    # d\n    a: |+\n      b\n\n" + SPEC,
                 HEAD + "metadata:\n  annotations: # c\n    # d\n    " + block(4) + "    a: |+\n      b\n\n" + SPEC,
                 id="annotations",
             ),
-            pytest.param(HEAD + "metadata:\n  annotations: {}\n" + SPEC, HEAD + f"metadata:\n  annotations: {FLOW}\n" + SPEC, id="empty annotations"),
-            pytest.param(HEAD + "metadata:\n  annotations:\n" + SPEC, HEAD + f"metadata:\n  annotations: {FLOW}\n" + SPEC, id="null annotations"),
-            pytest.param(HEAD + "metadata:\n" + SPEC, HEAD + f'metadata: {{"annotations":{FLOW}}}\n' + SPEC, id="null metadata"),
-            pytest.param(HEAD + "metadata: {name: x}\n" + SPEC, HEAD + f'metadata: {{"annotations":{FLOW},name: x}}\n' + SPEC, id="flow metadata"),
-            pytest.param('{"kind":"Pod","spec":{"containers":[{"image":"a:1"}]}}', f'{{"metadata":{{"annotations":{FLOW}}},"kind":"Pod","spec":{{"containers":[{{"image":"a:1"}}]}}}}', id="JSON"),
+            pytest.param(
+                HEAD + "metadata:\n  annotations: {}\n" + SPEC,
+                HEAD + f"metadata:\n  annotations: {FLOW}\n" + SPEC,
+                id="empty annotations",
+            ),
+            pytest.param(
+                HEAD + "metadata:\n  annotations:\n" + SPEC,
+                HEAD + f"metadata:\n  annotations: {FLOW}\n" + SPEC,
+                id="null annotations",
+            ),
+            pytest.param(
+                HEAD + "metadata:\n" + SPEC, HEAD + f'metadata: {{"annotations":{FLOW}}}\n' + SPEC, id="null metadata"
+            ),
+            pytest.param(
+                HEAD + "metadata: {name: x}\n" + SPEC,
+                HEAD + f'metadata: {{"annotations":{FLOW},name: x}}\n' + SPEC,
+                id="flow metadata",
+            ),
+            pytest.param(
+                '{"kind":"Pod","spec":{"containers":[{"image":"a:1"}]}}',
+                f'{{"metadata":{{"annotations":{FLOW}}},"kind":"Pod","spec":{{"containers":[{{"image":"a:1"}}]}}}}',
+                id="JSON",
+            ),
             pytest.param(
                 HEAD + "metadata: &m\n  &n name: x\n" + SPEC,
                 HEAD + "metadata: &m\n  annotations:\n    " + block(4) + "  &n name: x\n" + SPEC,
@@ -125,7 +154,11 @@ class TestAnnotate:
             ),
             pytest.param(
                 "items:\n- kind: Pod\n  " + SPEC.replace("\n", "\n  ") + "\n- kind: Service\n",
-                "items:\n- metadata:\n    annotations:\n      " + block(6) + "  kind: Pod\n  " + SPEC.replace("\n", "\n  ") + "\n- kind: Service\n",
+                "items:\n- metadata:\n    annotations:\n      "
+                + block(6)
+                + "  kind: Pod\n  "
+                + SPEC.replace("\n", "\n  ")
+                + "\n- kind: Service\n",
                 id="item of a list",
             ),
         ],
@@ -158,18 +191,27 @@ class TestAnnotate:
 
 
 class TestForged:
-    @pytest.mark.parametrize("name", ["argocd-provenance.io/verdict", "argocd-provenance.io/anything", "link.argocd.argoproj.io/argocd-provenance"])
+    @pytest.mark.parametrize(
+        "name",
+        ["argocd-provenance.io/verdict", "argocd-provenance.io/anything", "link.argocd.argoproj.io/argocd-provenance"],
+    )
     @pytest.mark.parametrize(
         ("before", "after"),
         [
             ("metadata:\n  annotations:\n    N: verified\n    a: b\n", "metadata:\n  annotations:\n    a: b\n"),
             ("metadata:\n  annotations:\n    a: b\n    N: verified # c\n", "metadata:\n  annotations:\n    a: b\n"),
-            ("metadata:\n  annotations:\n    a: b\n    N: >-\n      verified\n      yes\n    c: d\n", "metadata:\n  annotations:\n    a: b\n    c: d\n"),
+            (
+                "metadata:\n  annotations:\n    a: b\n    N: >-\n      verified\n      yes\n    c: d\n",
+                "metadata:\n  annotations:\n    a: b\n    c: d\n",
+            ),
             ("metadata:\n  annotations: {a: b, N: verified, c: d}\n", "metadata:\n  annotations: {a: b, c: d}\n"),
             ("metadata:\n  annotations: {'N': verified, c: d}\n", "metadata:\n  annotations: {c: d}\n"),
             ("metadata:\n  annotations: {N: verified}\n", "metadata:\n  annotations: {}\n"),
             ("metadata:\n  annotations:\n    N: verified\n", "metadata:\n  annotations:\n    {}\n"),
-            ("spec:\n  t:\n  - metadata:\n      annotations:\n        N: x\n        a: b\n", "spec:\n  t:\n  - metadata:\n      annotations:\n        a: b\n"),
+            (
+                "spec:\n  t:\n  - metadata:\n      annotations:\n        N: x\n        a: b\n",
+                "spec:\n  t:\n  - metadata:\n      annotations:\n        a: b\n",
+            ),
             ('{"metadata":{"annotations":{"a":"b","N":"x"}}}', '{"metadata":{"annotations":{"a":"b"}}}'),
         ],
     )
@@ -209,11 +251,18 @@ class TestStream:
 
     def test_untouched_documents_keep_their_bytes(self) -> None:
         """Comments, blanks, order, quotes, missing final newlines."""
-        text = "# top\n\n---\n# only a comment\n--- # x\nkind:   A   # c\r\n\n\nb: {c:   'd'}\n...\n---\n" + HEAD + SPEC + "\n# end"
+        text = (
+            "# top\n\n---\n# only a comment\n--- # x\nkind:   A   # c\r\n\n\nb: {c:   'd'}\n...\n---\n"
+            + HEAD
+            + SPEC
+            + "\n# end"
+        )
 
         assert emit(read([("f", text)]), {}) == text
 
-    def test_a_document_that_does_not_say_what_was_intended_stops_the_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_document_that_does_not_say_what_was_intended_stops_the_run(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """What was written is read again; anything unexpected is an error, and no output."""
         monkeypatch.setattr(module, "says", lambda _: "something else")
 
