@@ -52,7 +52,9 @@ FULL = policy(
     "environment: production, visibility: public}"
 )
 SPOKEN = sorted(CLAIMS.keys() - {"sourceRepositoryIdentifier", "sourceRepositoryOwnerIdentifier"})
-INSERTED = st.sampled_from(list("ax-./@:%*?#\n\t\0 ") + ["%2f", "evil@", "\u212a", "\u0430", "\u200b", "/..", "refs/heads/main"])
+INSERTED = st.sampled_from(
+    [*"ax-./@:%*?#\n\t\0 ", "%2f", "evil@", "\u212a", "\u0430", "\u200b", "/..", "refs/heads/main"]
+)
 
 
 class TestJudge:
@@ -110,7 +112,10 @@ class TestJudge:
     @given(st.sampled_from(sorted(set(SPOKEN) - {"buildSignerURI", "buildConfigURI"})))
     def test_removing_a_claim_flips_the_verdict(self, claim: str) -> None:
         """Where only the certificate speaks, absence satisfies nothing."""
-        expectations = "environment: production, visibility: public, trigger: push, runner: github-hosted, source: {commit: '" + COMMIT
+        expectations = (
+            "environment: production, visibility: public, trigger: push, runner: github-hosted, source: {commit: '"
+            + COMMIT
+        )
         mine = policy(f"signature: {{by: {BY}, {expectations}'}}}}")
 
         assert judge(image(), mine, [evidence()], today=TODAY).allowed
@@ -118,7 +123,10 @@ class TestJudge:
 
 
 class TestPatterns:
-    @given(st.text(alphabet="ab/*.", min_size=1, max_size=8).filter(lambda t: "***" not in t), st.text(alphabet="ab/.", max_size=10))
+    @given(
+        st.text(alphabet="ab/*.", min_size=1, max_size=8).filter(lambda t: "***" not in t),
+        st.text(alphabet="ab/.", max_size=10),
+    )
     def test_a_star_never_crosses_a_slash(self, glob: str, text: str) -> None:
         """A text that matches a glob without ``**`` has as many slashes as the glob."""
         if Glob(glob).matches(text) and "**" not in glob:

@@ -52,7 +52,9 @@ class TestConfig:
             Trust("github", "/etc/ap/g.json", frozenset({"timestamp"})),
         )
         assert found.registries == (
-            HostSettings("r.example", ca_file="/etc/ap/ca.pem", client_cert="/etc/ap/c.pem", realm="auth.example", tls=True),
+            HostSettings(
+                "r.example", ca_file="/etc/ap/ca.pem", client_cert="/etc/ap/c.pem", realm="auth.example", tls=True
+            ),
         )
         assert found.cache == Cache("/etc/ap/cache", 60.0, "/k", Redis("redis://r:6379", "/etc/ap/p"))
 
@@ -67,7 +69,7 @@ class TestConfig:
             "suspects: deny\nallowEmpty: true\ndeadline: 50s\n"
         )
 
-        assert found.hook == Hook(enabled=True, proof=True, image=PINNED, pull_secret="s")  # noqa: S106
+        assert found.hook == Hook(enabled=True, proof=True, image=PINNED, pull_secret="s")
         assert found.images == (ImageRow("example.com/*", "Engine", "$.spec.image"),)
         assert found.remotes == ("https://charts.example.com/**",)
         assert found.registries[0] == HostSettings("docker.io", mirror="http://127.0.0.1:5000", fallback=True)
@@ -76,7 +78,10 @@ class TestConfig:
     @pytest.mark.parametrize(
         ("body", "said"),
         [
-            ("policies: []\nunmatched: alow\n", "config.yaml:4: unmatched: is 'alow'; it must be deny, pin or allow; did you mean allow?"),
+            (
+                "policies: []\nunmatched: alow\n",
+                "config.yaml:4: unmatched: is 'alow'; it must be deny, pin or allow; did you mean allow?",
+            ),
             ("polices: []\n", "config.yaml:3: polices: there is no such field; did you mean policies?"),
             ("polices: []\n", "config.yaml:1: policies is missing"),
             ("policies: [1]\n", "policies[0]: 1 is a number"),

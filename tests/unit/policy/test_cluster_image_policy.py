@@ -22,7 +22,9 @@ KEYLESS = "keyless: {identities: [{issuer: https://i, subject: a@b}]}"
 KEY = "key: {data: " + repr(PEM).replace("'", '"') + "}"
 
 
-def text(*authorities: str, images: str = "[{glob: 'ghcr.io/acme/**'}]", more: str = "", version: str = "v1beta1") -> str:
+def text(
+    *authorities: str, images: str = "[{glob: 'ghcr.io/acme/**'}]", more: str = "", version: str = "v1beta1"
+) -> str:
     """A ClusterImagePolicy with those authorities."""
     listed = ", ".join(f"{{{authority}}}" for authority in authorities)
     return (
@@ -46,9 +48,15 @@ def faults(*authorities: str, **changes: str) -> str:
 class TestAuthorities:
     def test_keyless_is_a_signature_by_an_identity(self) -> None:
         """Issuer and subject; authorities are alternatives, and so are identities."""
-        mine = load(KEYLESS, "keyless: {identities: [{issuer: https://j, subject: x}, {issuer: https://j, subject: z}]}")
+        mine = load(
+            KEYLESS, "keyless: {identities: [{issuer: https://j, subject: x}, {issuer: https://j, subject: z}]}"
+        )
 
-        for issuer, subject, allowed in [("https://i", "a@b", True), ("https://j", "z", True), ("https://j", "a@b", False)]:
+        for issuer, subject, allowed in [
+            ("https://i", "a@b", True),
+            ("https://j", "z", True),
+            ("https://j", "a@b", False),
+        ]:
             piece = evidence(signer=Certificate(subject, issuer))
             assert judge(image(), mine, [piece], today=TODAY).allowed is allowed
 
@@ -85,7 +93,9 @@ class TestAuthorities:
 
     def test_attestations_are_all_demanded_instead_of_a_signature(self) -> None:
         """By predicate type or short name; the image signature is not looked at then."""
-        mine = load(f"{KEYLESS}, attestations: [{{name: s, predicateType: spdx}}, {{name: v, predicateType: 'https://x/v1'}}]")
+        mine = load(
+            f"{KEYLESS}, attestations: [{{name: s, predicateType: spdx}}, {{name: v, predicateType: 'https://x/v1'}}]"
+        )
         signer = Certificate("a@b", "https://i")
         sbom = evidence("attestation", signer=signer, predicate_type="https://spdx.dev/Document", predicate={})
         other = evidence("attestation", signer=signer, predicate_type="https://x/v1", predicate={})
@@ -123,7 +133,10 @@ class TestRefusals:
             ("keyless: {url: https://f}", "keyless: identities is missing"),
             ("keyless: {identities: []}", "identities: is an empty list"),
             ("keyless: {identities: [{issuer: https://i}]}", "needs one of subject and subjectRegExp"),
-            ("keyless: {identities: [{issuer: i, issuerRegExp: i, subject: s}]}", "needs one of issuer and issuerRegExp"),
+            (
+                "keyless: {identities: [{issuer: i, issuerRegExp: i, subject: s}]}",
+                "needs one of issuer and issuerRegExp",
+            ),
             ("keyless: {identities: [{issuer: '', subject: s}]}", "issuer: is an empty text"),
             ("keyless: {insecureIgnoreSCT: true, identities: [{issuer: i, subject: s}]}", "would drop a proof"),
             ("keyless: {ca-cert: {data: x}, identities: [{issuer: i, subject: s}]}", "ca-cert: is not read here"),
@@ -135,7 +148,10 @@ class TestRefusals:
             (f"{KEYLESS}, source: [{{oci: a}}, {{oci: b}}]", "only a single source is read"),
             ("name: a", "must have one of key, keyless and static"),
             ("static: {action: pass}, ctlog: {url: https://r}", "ctlog: means nothing beside static"),
-            (f"{KEYLESS}, attestations: [{{name: a, predicateType: spdx, policy: {{type: rego, data: x}}}}]", "type: rego is not read"),
+            (
+                f"{KEYLESS}, attestations: [{{name: a, predicateType: spdx, policy: {{type: rego, data: x}}}}]",
+                "type: rego is not read",
+            ),
         ],
     )
     def test_what_is_not_understood_is_refused_by_name(self, authority: str, said: str) -> None:
