@@ -221,10 +221,10 @@ class Registry:
 
     def _list(self, endpoint: Endpoint, repository: Repository, digest: Digest) -> "Listing | _Absent":
         """All pages, as far as we read them."""
-        url, seen = f"{endpoint.base}/v2/{repository.path}/referrers/{digest}", set[str]()
+        url, seen = f"{endpoint.base}/v2/{repository.path}/referrers/{digest}", list[str]()
         found: tuple[Descriptor, ...] = ()
         while True:
-            seen.add(url)
+            seen.append(url)
             reply = self._ask(endpoint, repository, url, MANIFEST_LIMIT, {"Accept": OCI_INDEX})
             if (absent := _absent(reply)) is not None and not found:
                 return absent
