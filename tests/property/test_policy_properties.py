@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from argocd_provenance.evidence.values import Evidence
 from argocd_provenance.policy.judge import judge
 from argocd_provenance.policy.patterns import Expression, Glob
-from argocd_provenance.policy.select import Coverage
 from unit.policy.builders import (
     BUILD_TYPE,
     BY,
@@ -145,10 +144,3 @@ class TestPatterns:
     def test_a_hostile_identity_costs_nothing(self, length: int) -> None:
         """RE2 is linear: nested quantifiers do not explode."""
         assert not Expression("(a+)+").matches("a" * length + "!")
-
-
-def test_no_policy_is_no_proof() -> None:
-    """An image that nothing covers is not verified by the best evidence."""
-    from argocd_provenance.policy.judge import decide
-
-    assert not decide(image(), Coverage(), [evidence()], today=TODAY).passes

@@ -62,13 +62,16 @@ def _of_v1(predicate: Any) -> Provenance:
     build_type = _text(definition, "buildType")
     dependency = _first(_at(definition, "resolvedDependencies"))
     uri, uri_ref = _git(_text(dependency, "uri"))
+    repository = _git(_text(workflow, "repository"))[0] or uri
+    # Other builders list other things first; only the source itself has the source's commit.
+    source = dependency if uri is None or repository is None or uri.lower() == repository.lower() else None
     era = _FIRST_ERA_BUILDER.fullmatch(builder or "")
     return Provenance(
         builder=builder,
         build_type=build_type,
-        repository=_git(_text(workflow, "repository"))[0] or uri,
+        repository=repository,
         ref=_text(workflow, "ref") or uri_ref,
-        commit=_text(dependency, "digest", "gitCommit") or _text(dependency, "digest", "sha1"),
+        commit=_text(source, "digest", "gitCommit") or _text(source, "digest", "sha1"),
         workflow=_text(workflow, "path"),
         trigger=_text(internal, "event_name"),
         runner=_text(internal, "runner_environment") or (era[1] if era else None),

@@ -1,7 +1,17 @@
 """What evidence says: the certificate first, the predicate second."""
 
 from argocd_provenance.policy.claims import Claims, Said
-from unit.policy.builders import BUILD_TYPE, COMMIT, KEY, REF, REPOSITORY, SAN, evidence, generator_evidence
+from unit.policy.builders import (
+    BUILD_TYPE,
+    COMMIT,
+    KEY,
+    REF,
+    REPOSITORY,
+    SAN,
+    evidence,
+    generator_evidence,
+    predicate_v1,
+)
 
 
 class TestClaims:
@@ -31,6 +41,19 @@ class TestClaims:
         assert provenance is not None
         assert (provenance.repository, provenance.ref, provenance.commit) == (REPOSITORY, REF, COMMIT)
         assert (provenance.workflow, provenance.trigger) == (".github/workflows/build.yml", "push")
+
+    def test_only_the_source_has_the_sources_commit(self) -> None:
+        """A first dependency that is something else says nothing of the commit."""
+        predicate = predicate_v1()
+        predicate["buildDefinition"]["resolvedDependencies"][0]["uri"] = (
+            "git+https://github.com/acme/base@refs/heads/main"
+        )
+        claims = Claims.of(evidence("provenance", signer=KEY, predicate=predicate))
+
+        assert claims.said("commit") is None
+        assert claims.said("repository") == Said(
+            REPOSITORY, "predicate.buildDefinition.externalParameters.workflow.repository"
+        )
 
     def test_a_malformed_predicate_says_nothing(self) -> None:
         """Whatever stands there instead of what is expected."""

@@ -163,7 +163,8 @@ class TestGithubSigner:
     def test_a_public_reusable_workflow_proves_nothing_by_its_name(self) -> None:
         """With `signer` the caller's repository still counts: anyone may call a public workflow."""
         by = "[{github: {repository: acme/shop, signer: 'acme/ci/.github/workflows/docker.yml@refs/tags/v*'}}]"
-        stranger = certificate(REUSABLE, sourceRepositoryURI="https://github.com/evil/shop")
+        evil = "https://github.com/evil/shop"
+        stranger = certificate(REUSABLE, sourceRepositoryURI=evil, buildConfigURI=SAN.replace(REPOSITORY, evil))
 
         assert verdict(f"signature: {{by: {by}}}", evidence(signer=certificate(REUSABLE))).allowed
         assert not verdict(f"signature: {{by: {by}}}", evidence(signer=stranger)).allowed

@@ -1,14 +1,18 @@
 """Which policies cover an image, and what several of them add up to."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from argocd_provenance.evidence.values import Evidence
 from argocd_provenance.oci.reference import Reference
+from argocd_provenance.policy.decision import Decision, Unmatched, undecided
+from argocd_provenance.policy.decision import decide as combine
 from argocd_provenance.policy.giturl import normalised
 from argocd_provenance.policy.imagepatterns import Image, ImagePattern
-from argocd_provenance.policy.judge import decide, undecided
+from argocd_provenance.policy.judge import judge
 from argocd_provenance.policy.model import Authority, Policy
 from argocd_provenance.policy.patterns import BadPatternError
 from argocd_provenance.policy.platforms import to_verify
@@ -24,6 +28,20 @@ DOWN = Finding("registry-unavailable", "the registry answered 503")
 def matches(pattern: str, reference: str, *, proved: bool = False) -> bool:
     """Whether `pattern` matches `reference`, which stands for the usual digest."""
     return ImagePattern.parse(pattern).matches(Image(Reference.parse(reference), DIGEST), proved=proved)
+
+
+def decide(
+    wanted: Image,
+    coverage: Coverage,
+    pieces: Sequence[Evidence] = (),
+    *,
+    errors: Sequence[Finding] = (),
+    unmatched: Unmatched = "deny",
+    today: date = TODAY,
+) -> Decision:
+    """The decision about an image with that evidence."""
+    judged = [(mine, judge(wanted, mine, pieces, today=today)) for mine in coverage.policies]
+    return combine(wanted, coverage, judged, errors, unmatched)
 
 
 class TestImagePatterns:
@@ -181,17 +199,17 @@ class TestDecide:
         both = decide(image(), Coverage((warn, strict)), today=TODAY)
         alone = decide(image(), Coverage((warn,)), today=TODAY)
 
-        assert (both.outcome, both.mode, both.passes) == (Outcome.DENIED, "enforce", False)
-        assert (alone.outcome, alone.mode, alone.passes, alone.word) == (Outcome.DENIED, "warn", True, "warned")
+        assert (both.outcome, both.mode, both.word) == (Outcome.DENIED, "enforce", "")
+        assert (alone.outcome, alone.mode, alone.word) == (Outcome.DENIED, "warn", "warned")
 
     @pytest.mark.parametrize(
         ("unmatched", "outcome"), [("deny", Outcome.DENIED), ("pin", Outcome.UNVERIFIED), ("allow", Outcome.UNVERIFIED)]
     )
-    def test_unmatched_decides_where_no_policy_covers(self, unmatched: str, outcome: Outcome) -> None:
+    def test_unmatched_decides_where_no_policy_covers(self, unmatched: Unmatched, outcome: Outcome) -> None:
         """Never verified."""
-        decision = decide(image(), Coverage(), [evidence()], today=TODAY, unmatched=unmatched)  # type: ignore[arg-type]
+        decision = decide(image(), Coverage(), [evidence()], today=TODAY, unmatched=unmatched)
 
-        assert (decision.outcome, decision.word) == (outcome, "unverified")
+        assert (decision.outcome, decision.word) == (outcome, "" if outcome is Outcome.DENIED else "unverified")
 
     def test_nothing_is_proved_by_pin_and_static_pass(self) -> None:
         """Both count as unverified."""
@@ -208,7 +226,7 @@ class TestDecide:
         missing = decide(image(), coverage, errors=[DOWN], today=TODAY)
         there = decide(image(), coverage, [evidence()], errors=[DOWN], today=TODAY)
 
-        assert (missing.outcome, missing.findings, missing.passes) == (Outcome.ERROR, (DOWN,), False)
+        assert (missing.outcome, missing.findings, missing.word) == (Outcome.ERROR, (DOWN,), "")
         assert there.outcome is Outcome.ALLOWED
 
     def test_static_fail_denies_whatever_failed(self) -> None:
@@ -222,11 +240,11 @@ class TestDecide:
 
     def test_warn_lets_errors_through_too(self) -> None:
         """The image stays as written and is annotated."""
-        decision = undecided(Coverage((self.enforce(mode="warn"),)), [DOWN])
+        decision = undecided(DOWN, [self.enforce(mode="warn")])
 
-        assert (decision.outcome, decision.passes, decision.word) == (Outcome.ERROR, True, "warned")
-        assert not undecided(Coverage((self.enforce(),)), [DOWN]).passes
-        assert not undecided(Coverage(), [DOWN]).passes
+        assert (decision.outcome, decision.mode, decision.word) == (Outcome.ERROR, "warn", "warned")
+        assert not undecided(DOWN, [self.enforce()]).word
+        assert not undecided(DOWN).word
 
     def test_authorities_are_alternatives(self) -> None:
         """A policy is satisfied by any of its authorities, and by a proof rather than by a free pass."""
@@ -260,7 +278,7 @@ class TestExceptions:
         """Another digest under the same tag is another image."""
         coverage = Coverage((policy(SIGNED, exceptions=self.ENTRY),))
 
-        assert not decide(image(digest=OTHER_DIGEST), coverage, today=date(2026, 11, 1)).passes
+        assert decide(image(digest=OTHER_DIGEST), coverage, today=date(2026, 11, 1)).outcome is Outcome.DENIED
 
     def test_evidence_goes_before_an_exception(self) -> None:
         """An image that passes needs none."""
