@@ -110,7 +110,7 @@ class TestBytes:
 
     def test_a_dripping_body_ends_with_the_deadline(self, fake: Registry) -> None:
         """The time is looked at between two pieces."""
-        fake.answers[TAG] = Answer(200, {}, itertools.repeat(b"x"))
+        fake.answers[TAG] = Answer(200, {}, itertools.repeat(b"x", 3000))
 
         with client(fake.host, clock=Clock(step=0.1)) as asking, pytest.raises(DeadlineExceeded):
             asking.resolve(reference(fake))

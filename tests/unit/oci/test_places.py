@@ -109,6 +109,7 @@ class TestRealms:
             ("registry.gitlab.com", "https://gitlab.com/jwt/auth", True),
             ("ghcr.io", "https://auth.docker.io/token", False),
             ("ghcr.io", "http://ghcr.io/token", False),
+            ("ghcr.io", "ftp://ghcr.io/token", False),
             ("ghcr.io", "https://ghcr.io.evil.example/token", False),
             ("ghcr.io", "https://ghcr.io@evil.example/token", False),
             ("ghcr.io", "https://127.0.0.1/token", False),
