@@ -93,7 +93,7 @@ def cleaned(node: Any) -> Any:
 class TestRewriting:
     """Rewriting changes image fields and our annotations, nothing else, and only once."""
 
-    @settings(max_examples=120, deadline=None)
+    @settings(max_examples=60, deadline=None)
     @given(texts)
     def test_it_says_what_was_intended(self, text: str) -> None:
         """The output is the input with pinned images and our annotations."""
@@ -111,7 +111,7 @@ class TestRewriting:
         intended["metadata"].setdefault("annotations", {}).update(OURS)
         assert json.loads(says(Part("f", out, 1))) == intended
 
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(texts)
     def test_twice_is_once(self, text: str) -> None:
         """A second run over the output changes no byte."""
@@ -121,7 +121,7 @@ class TestRewriting:
 
         assert twice == once
 
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(st.lists(texts, min_size=1, max_size=3))
     def test_without_changes_the_bytes_stay(self, several: list[str]) -> None:
         """Reading and emitting is the identity where nothing of ours stands in the text."""

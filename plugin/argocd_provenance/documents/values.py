@@ -16,7 +16,7 @@ from argocd_provenance.errors import DocumentError
 Path = tuple[str | int, ...]
 
 # Aliases may multiply a document; go-yaml has a limit of the same kind (``allowedAliasRatio``).
-_NODE_LIMIT = 2_000_000
+_NODE_LIMIT = 1_000_000
 _FLOAT_AS_INTEGER = 1e21
 
 

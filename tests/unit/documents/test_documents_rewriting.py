@@ -98,7 +98,7 @@ class TestPin:
         assert pinned(text) == text.replace("a:1", "a:1" + D)
 
     def test_values_stay_what_argo_cd_reads_when_a_document_becomes_json(self) -> None:
-        """The JSON has go-yaml's values, and nothing that go-yaml cannot read (`\\/`, surrogate pairs)."""
+        """The JSON has go-yaml's values, and nothing that go-yaml cannot read (escaped slashes, surrogate pairs)."""
         text = (
             HEAD
             + 'x: &i a:1\nv: [1e3, 0o17, on, 1_000, 1.5, ~, "\\x7f\\u2028", 😀, a/b, 12345678901234567890]\nspec: {containers: [{image: *i}]}\n'
