@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import DeadlineExceeded, InvalidReference, RegistryError
 from argocd_provenance.evidence.artifact import Artifact
 from argocd_provenance.evidence.candidate import parse_bundle, parse_layer
@@ -28,8 +29,12 @@ from argocd_provenance.verdict import Finding
 
 # More threads than this wait for the same registries without being faster.
 WORKERS = 16
+# Seconds after the deadline in which those who noticed it themselves may say what they were doing.
+_GRACE = 1.0
 _PLACES = (Place.REFERRERS, Place.SIGNATURES, Place.ATTESTATIONS)
 _OWN = EvidenceSource(None)
+
+T = TypeVar("T")
 # What a registry sent was not what was asked for: that is broken, or an attack, and says nothing good of the image.
 _LIES = frozenset({"digest-mismatch", "registry-misbehaved", "too-many"})
 
@@ -100,33 +105,57 @@ class Run:
     """One run: `decide` takes all references that stand in the documents, or on the command line."""
 
     def __init__(
-        self, rules: Rules, registry: Registry, verifier: Callable[[], Verifier], progress: Callable[[int, int], None]
+        self,
+        rules: Rules,
+        registry: Registry,
+        verifier: Callable[[], Verifier],
+        deadline: Deadline,
+        progress: Callable[[int, int], None],
     ) -> None:
-        self._rules, self._registry, self._progress = rules, registry, progress
+        self._rules, self._registry = rules, registry
+        self._deadline, self._progress = deadline, progress
         self._make_verifier = verifier
         self._verifier: Future[Verifier] = Future()
 
     def decide(self, written: Iterable[str]) -> dict[str, Decided]:
-        """What is decided about each distinct text in `written`."""
+        """What is decided about each distinct text in `written`; what the time did not suffice for is undecided."""
+        texts = tuple(dict.fromkeys(written))
         decided: dict[str, Decided] = {}
-        with ThreadPoolExecutor(WORKERS) as pool:
-            resolving = {pool.submit(self._resolve, text): text for text in dict.fromkeys(written)}
-            self._prepare(resolving.values())
+        pool = ThreadPoolExecutor(WORKERS)
+        try:
+            resolving = [pool.submit(self._resolve, text) for text in texts]
+            self._prepare(texts)
             groups: dict[tuple[Repository, Digest], list[_Resolved]] = {}
-            for done in as_completed(resolving):
-                resolved = done.result()
+            for resolved in self._finished(resolving):
                 if isinstance(resolved, Decided):
                     decided[resolved.written] = resolved
                 elif resolved.digest is None:
                     decided[resolved.reference.written] = self._answer(resolved, _Collected())
                 else:
                     groups.setdefault((resolved.reference.repository, resolved.digest), []).append(resolved)
-                self._progress(len(decided), len(resolving))
+                self._progress(len(decided), len(texts))
             examining = [pool.submit(self._examine, *key, asked) for key, asked in groups.items()]
-            for examined in as_completed(examining):
-                decided.update((answer.written, answer) for answer in examined.result())
-                self._progress(len(decided), len(resolving))
-        return decided
+            for answers in self._finished(examining):
+                decided.update((answer.written, answer) for answer in answers)
+                self._progress(len(decided), len(texts))
+        finally:
+            # A thread that a registry holds up past every limit must not hold up the answer.
+            pool.shutdown(wait=False, cancel_futures=True)
+        return {text: decided.get(text) or self._unfinished(text) for text in texts}
+
+    def _finished(self, futures: Sequence[Future[T]]) -> Iterator[T]:
+        """The results in the order in which they come, until the deadline and a little longer has passed."""
+        try:
+            for future in as_completed(futures, timeout=self._deadline.remaining() + _GRACE):
+                yield future.result()
+        except TimeoutError:
+            return
+
+    def _unfinished(self, written: str) -> Decided:
+        late = DeadlineExceeded(
+            f"the time limit of {self._deadline.seconds:g} s was reached before {written} was checked"
+        )
+        return Decided(written, self._undecided(self._cover(Reference.parse(written), None), fault(late)))
 
     def _prepare(self, written: Iterable[str]) -> None:
         """Make the verifier here, in the main thread, while others wait for the network: its import is slow."""

@@ -4,7 +4,9 @@ Exit codes: 0 allowed, 2 usage, config or policy file, 3 could not check, 4 deni
 """
 
 import importlib
+import os
 import sys
+import threading
 from typing import Any
 
 import click
@@ -56,9 +58,20 @@ def main() -> None:
     """Run the command line; a fault of our own says so first, then crashes as Python does (exit 1)."""
     try:
         _group(prog_name="argocd-provenance")
+    except SystemExit as end:
+        _leave(end)
+        raise
     except Exception as error:
         # The first line is what Argo CD shows; the traceback below it is for the issue tracker.
         sys.stderr.write(
             f"image policy: could not decide [internal] {type(error).__name__}: a fault in argocd-provenance\n"
         )
         raise
+
+
+def _leave(end: SystemExit) -> None:
+    """Leave at once where a thread still waits for a registry: Python would wait for it, and Argo CD would kill us."""
+    if threading.active_count() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code if isinstance(end.code, int) else 1)

@@ -102,7 +102,7 @@ def ask(
     from argocd_provenance.cli.edges import registry, verifier
 
     with registry(ruled.config, permitted, deadline) as client:
-        return Run(rules, client, lambda: verifier(ruled), progress).decide(texts)
+        return Run(rules, client, lambda: verifier(ruled), deadline, progress).decide(texts)
 
 
 def _rules(ruled: Operator, application: ArgoApplication) -> Rules:

@@ -20,6 +20,12 @@ class TestImages:
             ("r/i:1", "x", f"a.b[0].c.{key}[0].image", "other")
         ]
 
+    def test_an_alias_under_image_is_an_image(self) -> None:
+        """Also where nothing else in the document speaks of images."""
+        images = read([("f", "kind: Odd\nx: &i a:1\ncontainers: [{image: *i}]\n")]).images
+
+        assert [i.written for i in images] == ["a:1"]
+
     def test_image_volumes_are_found(self) -> None:
         """An image volume runs what its reference names."""
         images = read(
