@@ -130,7 +130,7 @@ class Run:
                 if isinstance(resolved, Decided):
                     decided[resolved.written] = resolved
                 elif resolved.digest is None:
-                    decided[resolved.reference.written] = self._answer(resolved, _Collected())
+                    decided[resolved.reference.written] = self._answer(resolved, _Collected(), {})
                 else:
                     groups.setdefault((resolved.reference.repository, resolved.digest), []).append(resolved)
                 self._progress(len(decided), len(texts))
@@ -202,9 +202,11 @@ class Run:
         """Gather and verify, place by place, until every reference in `asked` is settled."""
         policies = tuple({policy.origin: policy for one in asked for policy in one.coverage.policies}.values())
         collected = _Collected()
-        answers = [self._answer(one, collected, {}) for one in asked]
+        subjects: dict[str, _Subjects] = {}
+        answers = []
         try:
             subjects = self._subjects(repository, digest, policies)
+            answers = [self._answer(one, collected, subjects) for one in asked]
             for subject, source, place in _steps(subjects, policies):
                 if all(answer.decision.settled for answer in answers):
                     break
@@ -212,7 +214,7 @@ class Run:
                 answers = [self._answer(one, collected, subjects) for one in asked]
         except (RegistryError, DeadlineExceeded) as error:
             collected.faults.append(fault(error))
-            answers = [self._answer(one, collected, {}) for one in asked]
+            answers = [self._answer(one, collected, subjects) for one in asked]
         return answers
 
     def _subjects(self, repository: Repository, digest: Digest, policies: Sequence[Policy]) -> dict[str, _Subjects]:
@@ -252,11 +254,9 @@ class Run:
             # An anchor that is not meant for this candidate refuses it; only what no anchor proves is worth a word.
             refused += [] if good else [result for result in results if isinstance(result, Rejected)]
 
-    def _answer(
-        self, one: _Resolved, collected: _Collected, subjects: Mapping[str, _Subjects] | None = None
-    ) -> Decided:
+    def _answer(self, one: _Resolved, collected: _Collected, subjects: Mapping[str, _Subjects]) -> Decided:
         judged = [
-            (policy, self._judge(one, policy, collected, (subjects or {}).get(policy.origin)))
+            (policy, self._judge(one, policy, collected, subjects.get(policy.origin, ())))
             for policy in one.coverage.policies
         ]
         decision = decide(
@@ -270,18 +270,24 @@ class Run:
         pinned = one.reference.pinned(one.digest) if decision.pins and one.digest is not None else ""
         return Decided(one.reference.written, decision, one.digest, pinned)
 
-    def _judge(self, one: _Resolved, policy: Policy, collected: _Collected, subjects: _Subjects | None) -> Judgement:
-        """The judgement of `policy`: over every subject it asks about, all of which must pass."""
+    def _judge(self, one: _Resolved, policy: Policy, collected: _Collected, subjects: _Subjects) -> Judgement:
+        """The judgement of `policy`: over every subject it asks about, all of which must pass.
+
+        No subjects at all (the platforms could not be asked for) is never a pass.
+        """
         if isinstance(subjects, Finding):
             return Judgement(allowed=False, findings=(subjects,), final=True)
         judgements = []
-        for subject in subjects or ((one.digest,) if one.digest is not None else ()):
+        for subject in subjects:
             places = [(subject, source) for source in (_OWN, *policy.sources())]
             evidence = [e for place in places for e in collected.evidence.get(place, ())]
             rejected = [r for place in places for r in collected.rejected.get(place, ())]
             image = Image(one.reference, subject)
-            judgements.append(judge(image, policy, evidence, rejected, collected.notes, today=self._rules.today))
-        return min(judgements, key=lambda j: (j.allowed, j.exception is None), default=Judgement(allowed=False))
+            judged = judge(image, policy, evidence, rejected, collected.notes, today=self._rules.today)
+            if judged.exception is not None and subject == one.digest:
+                return judged  # an exception names the digest that is deployed, and speaks for its platforms
+            judgements.append(judged)
+        return min(judgements, key=lambda j: (j.allowed, not j.weak), default=Judgement(allowed=False))
 
 
 def fault(error: RegistryError | DeadlineExceeded) -> Finding:
