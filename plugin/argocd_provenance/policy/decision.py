@@ -58,7 +58,7 @@ def decide(
         return _allowed([judgement for _, judgement in judged], names)
     mode = _strictest([policy for policy, _ in failed], enforce=enforce)
     word: Word | Literal[""] = "warned" if mode == "warn" else ""
-    final = any(judgement.final for _, judgement in failed)
+    final = any(judgement.final for policy, judgement in failed if mode == "warn" or enforce or policy.mode != "warn")
     if faults and not final:
         return Decision(Outcome.ERROR, mode, tuple(dict.fromkeys(faults)), policies=names, word=word)
     findings = tuple(dict.fromkeys(finding for _, judgement in failed for finding in judgement.findings))
