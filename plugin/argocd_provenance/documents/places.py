@@ -38,7 +38,7 @@ CORE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`path` (a JSONPath) leads to images in objects whose apiVersion matches the glob and whose kind is `kind`.
+    """`path` (a JSONPath) leads to images in objects whose apiVersion matches the glob and whose kind is `kind` (or any, if that is ``*``).
 
     Raises ValueError when the path is no JSONPath. An empty path marks a kind that keeps its images in pod templates.
     """
@@ -60,7 +60,7 @@ class Row:
 
     def covers(self, api_version: str, kind: str) -> bool:
         """Whether this row speaks about such objects."""
-        return fnmatch.fnmatchcase(kind, self.kind) and fnmatch.fnmatchcase(api_version, self.api_version)
+        return self.kind in (kind, "*") and fnmatch.fnmatchcase(api_version, self.api_version)
 
     def paths(self, data: Any) -> Iterator[Path]:
         """Where `path` leads in an object."""
