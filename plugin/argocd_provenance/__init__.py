@@ -1,4 +1,4 @@
-"""argocd-provenance: is this the image our pipeline built?
+"""argocd-provenance: it asks whether this is the image that our pipeline built.
 
 The flow is the floor plan, one folder a stage, in the order in which an image travels::
 

@@ -28,7 +28,8 @@ _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 # What some YAML reader takes for a boolean. Only true and false are accepted as one, and none of them as text.
 _BOOLEAN = re.compile(r"true|false|yes|no|on|off|y|n", re.IGNORECASE)
 _NUMBER = re.compile(
-    r"[-+]?(0[xob][0-9a-f_]+|[0-9][0-9_]*(\.[0-9_]*)?(e[-+]?[0-9]+)?|\.[0-9]+(e[-+]?[0-9]+)?|\.inf)|\.nan", re.IGNORECASE
+    r"[-+]?(0[xob][0-9a-f_]+|[0-9][0-9_]*(\.[0-9_]*)?(e[-+]?[0-9]+)?|\.[0-9]+(e[-+]?[0-9]+)?|\.inf)|\.nan",
+    re.IGNORECASE,
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DURATION = re.compile(r"([1-9][0-9]{0,8})(ms|s|m|h|d)")

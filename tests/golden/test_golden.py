@@ -7,6 +7,7 @@ look at the difference before you commit it.
 from pathlib import Path
 
 import pytest
+
 from support.scenario import Scenario
 
 CASES = sorted(path for path in Path(__file__).parent.iterdir() if (path / "source").is_dir())

@@ -77,9 +77,9 @@ def _run(say: Say, world: World, *arguments: str) -> subprocess.CompletedProcess
         "ARGOCD_APP_PROJECT_NAME": "default",
     }
     command = [sys.executable, "-I", "-m", "argocd_provenance", *arguments]
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603 - our own program, no shell
         command, cwd=world.folder, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )  # noqa: S603 - our own program, no shell
+    )
 
 
 def _indented(text: str) -> str:

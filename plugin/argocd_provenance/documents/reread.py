@@ -14,7 +14,7 @@ from argocd_provenance.documents.split import Part
 from argocd_provenance.documents.values import Walk
 
 
-class _NotSimple(Exception):  # noqa: N818  nothing is wrong, the other reader must be asked
+class _NotSimple(Exception):
     """The document needs the reader that knows aliases, merges and odd keys."""
 
 

@@ -20,7 +20,7 @@ _PLAIN_VALUE = re.compile(r"[A-Za-z]+")
 _SINGLE_QUOTED = re.compile(r"[\x20-\x7e]+")
 
 
-class CannotSplice(Exception):  # noqa: N818  nothing is wrong, another way must be taken
+class CannotSplice(Exception):
     """This edit cannot be expressed as a splice."""
 
 

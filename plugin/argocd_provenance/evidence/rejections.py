@@ -21,7 +21,7 @@ REJECTIONS: Mapping[str, str] = {
 _LONGEST = 500
 
 
-class Refused(Exception):  # noqa: N818 - not an error: a `Rejected` on its way out of this package
+class Refused(Exception):
     """A candidate proves nothing. Never leaves this package: `verify` and the parsers turn it into a `Rejected`."""
 
     def __init__(self, code: str, reason: str) -> None:
