@@ -17,6 +17,7 @@ _NOT_THERE = {
     "any": ("unsigned", "a signature or an attestation"),
 }
 _SHOWN = 3
+_LOOKED = "looked at: "
 
 
 def denial(question: Question, evidence: Sequence[Evidence]) -> list[Finding]:
@@ -36,7 +37,7 @@ def denial(question: Question, evidence: Sequence[Evidence]) -> list[Finding]:
 
 def missing(demands: Sequence[Demand], rejected: Sequence[Rejected], notes: Sequence[str]) -> list[Finding]:
     """Why nothing that is attached to the image proves anything."""
-    looked = "; ".join(dict.fromkeys(notes))
+    looked = _in_one(notes)
     found = f"{_count(len(rejected), 'candidate')}, of which none verifies" if rejected else "nothing that is signed"
     wanted = " and ".join(dict.fromkeys(_wanted(demand) for demand in demands))
     unsigned = Finding(
@@ -44,9 +45,17 @@ def missing(demands: Sequence[Demand], rejected: Sequence[Rejected], notes: Sequ
         "nothing that is attached to the image verifies",
         expected=wanted,
         found=f"{found}{f'; {looked}' if looked else ''}",
-        fix="sign the image in the pipeline that builds it, deploy one that is signed, or cover it by another policy",
+        fix="sign the image in the pipeline that builds it, or deploy one that is signed; "
+        "after signing, hard-refresh the Application",
     )
     return [unsigned, *_rejections(rejected, wanted)]
+
+
+def _in_one(notes: Sequence[str]) -> str:
+    """The notes in one line: first where was looked, then what else there is to say."""
+    places = [note.removeprefix(_LOOKED) for note in dict.fromkeys(notes) if note.startswith(_LOOKED)]
+    others = [note for note in dict.fromkeys(notes) if not note.startswith(_LOOKED)]
+    return "; ".join([_LOOKED + ", ".join(places)] * bool(places) + others)
 
 
 def _rejections(rejected: Sequence[Rejected], wanted: str) -> list[Finding]:
