@@ -78,7 +78,8 @@ def source_root(source: Path, path: str) -> Path:
     """The root of what Argo CD unpacked, given that `source` lies in it under `path`.
 
     Argo CD starts us in the Application's folder and names its place in the repository. Without such a name, the
-    nearest folder above with a ``.git`` is the root, and without that `source` itself.
+    nearest folder above with a ``.git`` is the root; without that the working folder, if it holds `source`; or else
+    `source` itself.
     """
     source = Path(os.path.realpath(source))
     parts = [part for part in PurePosixPath(path).parts if part not in ("/", ".")]
@@ -87,4 +88,6 @@ def source_root(source: Path, path: str) -> Path:
             return source
         if source.parts[-len(parts) :] == tuple(parts):
             return Path(*source.parts[: -len(parts)])
-    return next((folder for folder in (source, *source.parents) if (folder / ".git").exists()), source)
+    checkout = next((folder for folder in (source, *source.parents) if (folder / ".git").exists()), None)
+    here = Path(os.path.realpath(os.curdir))
+    return checkout or (here if source.is_relative_to(here) else source)

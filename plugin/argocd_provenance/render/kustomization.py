@@ -78,7 +78,9 @@ def _local(entry: str, folder: Path, root: Path, where: str, *, plugins: bool) -
         raise RenderError(f"{where}: remote bases are not fetched in this version; copy it into the repository")
     path = Path(os.path.realpath(folder / entry))
     if not inside(path, root):
-        raise RenderError(f"{where}: lies outside of the source")
+        raise RenderError(
+            f"{where}: lies outside of the source; run in the Git checkout, or in a folder that holds both"
+        )
     if path.is_dir():
         yield path
     elif not path.is_file():

@@ -135,6 +135,18 @@ class TestSourceRoot:
 
         assert source_root(tmp_path / "a" / "b", "") == tmp_path
 
+    def test_without_a_checkout_the_working_folder_is_the_root_if_it_holds_the_source(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A person renders an overlay with its base beside it; elsewhere the folder itself is the root."""
+        (tmp_path / "overlays" / "dev").mkdir(parents=True)
+        (tmp_path / "other").mkdir()
+        monkeypatch.chdir(tmp_path)
+
+        assert source_root(Path("overlays/dev"), "") == tmp_path
+        monkeypatch.chdir(tmp_path / "other")
+        assert source_root(tmp_path / "overlays", "") == tmp_path / "overlays"
+
     @pytest.mark.parametrize("path", ["", "other", "../a"])
     def test_is_the_folder_itself_otherwise(self, tmp_path: Path, path: str) -> None:
         """Nothing above is guessed to belong to the source."""
