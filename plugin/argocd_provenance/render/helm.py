@@ -27,6 +27,9 @@ _HOMES = (
 )
 
 
+NAMELESS = "release-name"
+
+
 def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> Sequence[tuple[str, str]]:
     """What ``helm template`` prints for the chart in `source`; raises `RenderError`."""
     check_schemas(source)
@@ -66,9 +69,8 @@ def check_schemas(source: Path) -> None:
 def arguments(settings: Settings) -> list[str]:
     """The arguments for helm, in Argo CD's order."""
     # Outside of Argo CD's own namespace an Application is called <namespace>_<name>, which is no release name.
-    name = settings.name.rpartition("_")[2]
-    if not name:
-        raise RenderError("a chart needs a release name: ARGOCD_APP_NAME is not set")
+    # A person who runs us by hand names no Application; then it is what helm itself calls a release without a name.
+    name = settings.name.rpartition("_")[2] or NAMELESS
     given = ["template", ".", "--name-template", name]
     if settings.namespace:
         given += ["--namespace", settings.namespace]

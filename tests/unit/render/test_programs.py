@@ -76,10 +76,11 @@ class TestHowTheyAreCalled:
 
         assert said[:2] == [str(["build", str(kustomization)]), str(kustomization.parent)]
 
-    def test_helm_needs_a_release_name(self, tmp_path: Path, chart: Path) -> None:
-        """A made-up name would render other objects than Argo CD does."""
-        with pytest.raises(RenderError, match="ARGOCD_APP_NAME"):
-            output(chart, Settings(search_path=programs(tmp_path, ECHO)))
+    def test_a_nameless_release_is_called_as_helm_calls_it(self, tmp_path: Path, chart: Path) -> None:
+        """A person at a laptop gets what `helm template .` gives; Argo CD always names the Application."""
+        said = output(chart, Settings(search_path=programs(tmp_path, ECHO))).splitlines()
+
+        assert said[0] == str(["template", ".", "--name-template", "release-name", "--include-crds"])
 
 
 class TestSchemas:
