@@ -82,7 +82,11 @@ def _look(reader: EventReader, words: Collection[str]) -> bool | None:
             keep(text)
             if after_word:
                 found = True
-            after_word = text in words and not _list_item(part, event)
+            after_word = text in words
+            if after_word:
+                # What has an anchor may be a key elsewhere, by an alias: `- &k image`, and then `*k : evil`.
+                found = found or event.anchor is not None
+                after_word = not _list_item(part, event)
         elif kind is libyaml.DocumentStartEvent:
             raise part.refusal("text behind the end of the document is dropped by some readers", event.start_mark.line)
         elif after_word:
