@@ -28,7 +28,7 @@ format: $(VENV)/.lint
 ci: lint test tools peers mutations
 
 peers: $(VENV)/.test tools
-	PATH="$(TOOLS):$$PATH" $(BIN)/python -m pytest -m peers tests
+	PATH="$(TOOLS):$$PATH" $(BIN)/python -m pytest -m "peers and not corpus" tests
 
 corpus: $(VENV)/.test tools
 	@test -n "$(CORPUS)" || { echo "make corpus CORPUS=DIR: a folder of real images, bundles and documents" >&2; exit 2; }
