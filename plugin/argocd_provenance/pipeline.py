@@ -155,7 +155,11 @@ class Run:
         late = DeadlineExceeded(
             f"the time limit of {self._deadline.seconds:g} s was reached before {written} was checked"
         )
-        return Decided(written, self._undecided(self._cover(Reference.parse(written), None), fault(late)))
+        try:
+            reference = Reference.parse(written)
+        except InvalidReference as error:  # its turn never came
+            return _no_reference(written, error)
+        return Decided(written, self._undecided(self._cover(reference, None), fault(late)))
 
     def _prepare(self, written: Iterable[str]) -> None:
         """Make the verifier here, in the main thread, while others wait for the network: its import is slow."""
@@ -177,14 +181,7 @@ class Run:
         try:
             reference = Reference.parse(written)
         except InvalidReference as error:
-            return Decided(
-                written,
-                undecided(
-                    Finding(
-                        error.code, str(error), fix="write an image reference such as registry.example/team/app:tag"
-                    )
-                ),
-            )
+            return _no_reference(written, error)
         coverage, digest = self._cover(reference, reference.digest), reference.digest
         idle = not coverage.policies and (coverage.out_of_scope or self._rules.unmatched != "pin")
         if digest is None and (coverage.awaits_digest or not idle):
@@ -287,7 +284,14 @@ class Run:
             if judged.exception is not None and subject == one.digest:
                 return judged  # an exception names the digest that is deployed, and speaks for its platforms
             judgements.append(judged)
-        return min(judgements, key=lambda j: (j.allowed, not j.weak), default=Judgement(allowed=False))
+        # The weakest speaks for all: refused, not proved, by exception, proved.
+        weakest_first = sorted(judgements, key=lambda j: (j.allowed, not j.weak, j.exception is None))
+        return weakest_first[0] if weakest_first else Judgement(allowed=False)
+
+
+def _no_reference(written: str, error: InvalidReference) -> Decided:
+    fix = "write an image reference such as registry.example/team/app:tag"
+    return Decided(written, undecided(Finding(error.code, str(error), fix=fix)))
 
 
 def fault(error: RegistryError | DeadlineExceeded) -> Finding:

@@ -59,6 +59,7 @@ def main() -> None:
     """Run the command line; a fault of our own says so first, then crashes as Python does (exit 1)."""
     # One run and the process ends: looking for cycles costs a fifth of the time that large manifests take to read.
     gc.disable()
+    _open_closed_streams()
     try:
         _group(prog_name="argocd-provenance")
     except SystemExit as end:
@@ -72,9 +73,18 @@ def main() -> None:
         raise
 
 
+def _open_closed_streams() -> None:
+    """Without standard input there is nothing to read, and without standard error nobody who listens; both are legal."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115 - for as long as we run
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for as long as we run
+
+
 def _leave(end: SystemExit) -> None:
     """Leave at once where a thread still waits for a registry: Python would wait for it, and Argo CD would kill us."""
     if threading.active_count() > 1:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         sys.stderr.flush()
         os._exit(end.code if isinstance(end.code, int) else 1)

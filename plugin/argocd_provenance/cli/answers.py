@@ -42,6 +42,8 @@ def object_annotations(decided: Mapping[str, Decided], images: ObjectImages) -> 
     if not named:
         return {}
     words = [decided[written].decision.word or "warned" for written in named]
+    if any(field.written not in decided for field in images.images):
+        words.append("unverified")  # a template's hole, which nobody has looked into
     entries = {written: _entry(decided[written]) for written in named}
     links = [url for written in named for e in decided[written].decision.used if (url := e.log_url)]
     return annotations(weakest(words), entries, links[0] if links else "")

@@ -109,6 +109,8 @@ def _ruled(asked: Asked, environment: Mapping[str, str]) -> Operator:
         )
     if not demands.any and asked.no_log:
         raise UsageError("--no-log goes with --key")
+    if not demands.any and asked.domain is not None:
+        raise UsageError("--domain goes with a signer on the command line; a policy names its own trust domains")
     path = operator.config_path(asked.config, environment)
     named = asked.config is not None or "ARGOCD_PROVENANCE_CONFIG" in environment
     if demands.any:

@@ -35,7 +35,8 @@ def generate(
     ruled = operator.check_domains(operator.load(operator.config_path(config, environment)))
     application = read_application(environment)
     deadline = Deadline(ruled.config.deadline)
-    rendered = read(_texts(source, stdin, application, environment, deadline), _rows(ruled.config))
+    rows = _rows(ruled.config)
+    rendered = read(_texts(source, stdin, application, environment, deadline), rows)
     if not rendered.objects and not ruled.config.allow_empty:
         raise RenderError(
             "nothing was rendered: an empty result could delete the whole Application. Fix: correct the path, or set `allowEmpty: true` in the config",

@@ -9,15 +9,17 @@ from argocd_provenance.cli.operator import Operator, domains
 from argocd_provenance.errors import UsageError
 from argocd_provenance.evidence.artifact import Artifact
 from argocd_provenance.evidence.candidate import parse_bundle
+from argocd_provenance.evidence.parts import Candidate
 from argocd_provenance.evidence.values import Evidence, Rejected
 from argocd_provenance.evidence.verify import Verifier
 from argocd_provenance.oci.reference import Reference
 from argocd_provenance.pipeline import Decided
-from argocd_provenance.policy.decision import decide
+from argocd_provenance.policy.decision import Decision, decide
 from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.judge import judge
 from argocd_provenance.policy.select import Coverage
 from argocd_provenance.report.model import Report
+from argocd_provenance.verdict import Finding, Outcome
 
 # What a policy's expressions see of an artifact that lies in no registry.
 _NOWHERE = Reference.parse("artifact.invalid/artifact")
@@ -30,7 +32,11 @@ def judge_bundle(asked: Asked, ruled: Operator, today: date) -> Report:
     typed = asked.references[0]
     artifact = _artifact(typed)
     bundle = read_bytes(asked.bundle, "--bundle")
-    proved, rejected = _verified(bundle, asked.bundle.name, ruled, artifact)
+    candidate = parse_bundle(bundle, asked.bundle.name)
+    if isinstance(candidate, Rejected):
+        # Whatever the policies: `mode: warn` and `mode: pin` let images through, never a bundle that is none.
+        return Report((answers.image_report(Decided(typed, _malformed(candidate), artifact.digests[0])),))
+    proved, rejected = _verified(candidate, ruled, artifact)
     digest = proved[0].subject if proved else artifact.digests[0]
     image = Image(_NOWHERE, digest)
     judged = [(policy, judge(image, policy, proved, rejected, today=today)) for policy in ruled.policies]
@@ -49,10 +55,18 @@ def _artifact(typed: str) -> Artifact:
     return Artifact.file(read_bytes(path, "ARTIFACT"))
 
 
-def _verified(bundle: bytes, name: str, ruled: Operator, artifact: Artifact) -> tuple[list[Evidence], list[Rejected]]:
-    candidate = parse_bundle(bundle, name)
-    if isinstance(candidate, Rejected):
-        return [], [candidate]
+def _malformed(rejected: Rejected) -> Decision:
+    finding = Finding(
+        "rejected",
+        "the bundle cannot be read as one",
+        expected="a Sigstore bundle, as cosign and GitHub write it",
+        found=rejected.reason,
+        fix="fetch the bundle anew, or name the file that holds it",
+    )
+    return Decision(Outcome.DENIED, findings=(finding,), settled=True)
+
+
+def _verified(candidate: Candidate, ruled: Operator, artifact: Artifact) -> tuple[list[Evidence], list[Rejected]]:
     verifier = Verifier(domains(ruled))
     anchors = dict.fromkeys(anchor for policy in ruled.policies for anchor in policy.anchors())
     results = [verifier.verify(candidate, anchor, artifact) for anchor in anchors]

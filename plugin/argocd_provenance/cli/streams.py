@@ -9,11 +9,16 @@ import click
 from argocd_provenance.errors import Error, UsageError
 from argocd_provenance.report.model import Report
 
+# File names and JSON may hold lone surrogates, which have no UTF-8; escaped like this they are JSON still.
+_ODD = "backslashreplace"
 
-def write_output(text: str) -> None:
+
+def write_output(text: str, errors: str = "strict") -> None:
     """Write `text` to standard output in one piece; raise `Error` when it cannot be written."""
+    if sys.stdout is None:  # closed before we began
+        raise Error("standard output could not be written: it is closed")
     try:
-        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.write(text.encode(errors=errors))
         sys.stdout.buffer.flush()
     except OSError as error:
         # What the reader of a broken pipe got is not ours to mend, but it must not look like success.
@@ -29,14 +34,14 @@ def write_report(
     if form == "text":
         from argocd_provenance.report import text
 
-        colour = stream.isatty() and "NO_COLOR" not in os.environ
+        colour = stream is not None and stream.isatty() and "NO_COLOR" not in os.environ
         said = text.render(report, explain=explain, colour=colour, limit=limit)
     else:
         said = rendered(report, form)
     if to_stdout:
-        write_output(said)
+        write_output(said, _ODD)
     else:
-        stream.buffer.write(said.encode())
+        stream.buffer.write(said.encode(errors=_ODD))
         stream.flush()
 
 
@@ -59,7 +64,7 @@ def write_file(path: Path, text: str) -> None:
     """Write `text` to `path` whole or not at all: beside it first, then renamed over it."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(text, encoding="utf-8")
+        beside.write_text(text, encoding="utf-8", errors=_ODD)
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)

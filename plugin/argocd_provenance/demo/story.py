@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from argocd_provenance.demo.world import World
+from argocd_provenance.errors import UsageError
 
 Say = Callable[[str], object]
 
@@ -23,7 +24,10 @@ def tell(say: Say, keep: Path | None = None, *, serve: bool = False) -> int:
     """
     with contextlib.ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="argocd-provenance-demo-")))
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"--keep: cannot make {folder}: {error.strerror}") from error
         world = stack.enter_context(World(folder, datetime.now(UTC)))
         good = _first_act(say, world) & _second_act(say, world) & _third_act(say, world)
         say("")

@@ -3,7 +3,7 @@
 from xml.sax.saxutils import escape, quoteattr
 
 from argocd_provenance.report.model import ImageReport, Report
-from argocd_provenance.report.text import clean
+from argocd_provenance.report.text import SUSPECT, clean
 from argocd_provenance.verdict import Outcome
 
 
@@ -13,6 +13,11 @@ def render(report: Report) -> str:
     errors = sum(1 for i in report.images if i.blocks and i.outcome is Outcome.ERROR) + len(report.errors)
     cases = [_case(image) for image in report.images]
     cases += [_element("run", "error", f.code, f.message) for f in report.errors]
+    if report.suspects_deny:
+        failures += len(report.suspects)
+        cases += [
+            _element(s.text, "failure", "suspect", f"{s.where}, {s.where.path}: {SUSPECT}") for s in report.suspects
+        ]
     head = f'<testsuite name="argocd-provenance" tests="{len(cases)}" failures="{failures}" errors="{errors}">'
     return "\n".join(
         ['<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>", head, *cases, "</testsuite>", "</testsuites>", ""]

@@ -117,10 +117,10 @@ def summary(report: Report) -> str:
 
 def _good_news(report: Report, noun: str) -> str:
     """``14 images verified (12 provenance, 2 signature)``, and what else there was."""
-    verified = [i for i in report.images if i.outcome is Outcome.ALLOWED and i.evidence]
+    verified = [i for i in report.images if i.outcome is Outcome.ALLOWED and i.evidence and not i.remark]
     kinds = Counter(_strongest(i) for i in verified)
     warned = sum(1 for i in report.images if i.mode == "warn" and i.outcome in (Outcome.DENIED, Outcome.ERROR))
-    excepted = sum(1 for i in report.images if i.outcome is Outcome.ALLOWED and not i.evidence)
+    excepted = sum(1 for i in report.images if i.outcome is Outcome.ALLOWED) - len(verified)
     unverified = sum(1 for i in report.images if i.outcome is Outcome.UNVERIFIED)
     if not report.images:
         return "no images"

@@ -6,8 +6,8 @@ Schema: OASIS "Static Analysis Results Interchange Format (SARIF) Version 2.1.0"
 import json
 from typing import Any
 
-from argocd_provenance.report.model import ImageReport, Place, Report
-from argocd_provenance.report.text import clean
+from argocd_provenance.report.model import ImageReport, Place, Report, Suspect
+from argocd_provenance.report.text import SUSPECT, clean
 from argocd_provenance.verdict import CODES, Finding, Outcome
 
 _DOCS = "https://github.com/argocd-provenance/argocd-provenance/blob/main/docs/findings.md"
@@ -17,6 +17,7 @@ def render(report: Report) -> str:
     """A SARIF log with one run; one result for each finding and each suspect."""
     results = [_result(finding, image) for image in report.images for finding in image.findings]
     results += [_plain(finding) for finding in report.errors]
+    results += [_suspect(suspect, "error" if report.suspects_deny else "note") for suspect in report.suspects]
     used = sorted({result["ruleId"] for result in results})
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -33,6 +34,12 @@ def _driver(used: list[str]) -> dict[str, Any]:
 
 def _plain(finding: Finding) -> dict[str, Any]:
     return {"ruleId": finding.code, "level": "error", "message": {"text": _message(finding)}}
+
+
+def _suspect(suspect: Suspect, level: str) -> dict[str, Any]:
+    message = {"text": clean(f"{suspect.text} ({suspect.where}, {suspect.where.path}): {SUSPECT}", 4000)}
+    result = {"ruleId": "suspect", "level": level, "message": message}
+    return result | ({"locations": [_location(suspect.where)]} if suspect.where.file else {})
 
 
 def _result(finding: Finding, image: ImageReport) -> dict[str, Any]:

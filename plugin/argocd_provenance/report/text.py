@@ -15,6 +15,7 @@ from argocd_provenance.verdict import Finding, Outcome
 LIMIT = 4096
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _DIGEST = re.compile(r"(sha(?:256|384|512):[0-9a-f]{12})[0-9a-f]{20,}")
+SUSPECT = "looks like an image where no image field is known"
 _COLOURS = {"DENY": "31;1", "ERROR": "33;1", "WARN": "33", "OK": "32", "PIN": "36", "SUSPECT": "33"}
 
 
@@ -27,15 +28,13 @@ def clean(text: str, limit: int = 600) -> str:
 
 def render(report: Report, *, explain: bool = False, colour: bool = False, limit: int | None = LIMIT) -> str:
     """The whole report, ending in a line break; at most `limit` bytes (None: no limit)."""
-    lines = [summary(report)]
+    lines = [clean(summary(report))]
     lines += [_line("ERROR", "", finding) for finding in report.errors]
     for image in report.images:
         lines += _image_lines(image, explain=explain)
     word = "DENY" if report.suspects_deny else "SUSPECT"
     lines += [
-        clean(
-            f" {word} {s.text} ({s.where}, {s.where.path}) [suspect] looks like an image where no image field is known"
-        )
+        clean(f" {word} {s.text} ({s.where}, {s.where.path}) [suspect] {SUSPECT}")
         + ("" if not report.suspects_deny else ". Fix: add a row to `images` in the config, or set suspects: report")
         for s in report.suspects
     ]
