@@ -5,14 +5,13 @@ One law: the host is permitted before a packet leaves, and bytes are checked aga
 Source: distribution-spec 1.1.
 """
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import DigestMismatch, InvalidReference, RegistryError
@@ -22,9 +21,10 @@ from argocd_provenance.oci.bearer import Authority
 from argocd_provenance.oci.credentials import Credentials
 from argocd_provenance.oci.descriptor import ACCEPTED, OCI_INDEX, Descriptor, Index, Manifest, parse_manifest
 from argocd_provenance.oci.once import Once
-from argocd_provenance.oci.redirects import Lookup, same_origin
+from argocd_provenance.oci.redirects import Lookup
 from argocd_provenance.oci.reference import Digest, Reference, Repository
-from argocd_provenance.oci.replies import Reply, error_codes, misbehaved, refused, shown
+from argocd_provenance.oci.referrers import Absent, ReferrersApi, absent, following
+from argocd_provenance.oci.replies import Reply, misbehaved, refused, shown
 from argocd_provenance.oci.settings import Endpoint, HostSettings, address_of, endpoints
 from argocd_provenance.oci.transport import Transport
 
@@ -34,10 +34,6 @@ BLOB_LIMIT = 16 * 1024 * 1024
 
 _PAGES = 16
 _WORKERS = 16
-_LINK = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
-# What a registry that has the Referrers API says of a repository or digest: it is no word about the API.
-_ABOUT_CONTENT = frozenset({"NAME_UNKNOWN", "NAME_INVALID", "MANIFEST_UNKNOWN", "DIGEST_INVALID"})
-
 _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
 
@@ -66,7 +62,7 @@ class Registry:
         self._tags: Once[tuple[Repository, str], tuple[Digest, Manifest | Index]] = Once(deadline)
         self._manifests: Once[tuple[Repository, Digest], Manifest | Index] = Once(deadline)
         self._blobs: Once[tuple[Repository, Digest, int], bytes] = Once(deadline)
-        self._api = _ReferrersApi(deadline)
+        self._api = ReferrersApi(deadline)
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="registry")
 
     def resolve(self, reference: Reference) -> Digest:
@@ -219,94 +215,33 @@ class Registry:
             )
         return endpoints(repository, self._hosts)
 
-    def _list(self, endpoint: Endpoint, repository: Repository, digest: Digest) -> "Listing | _Absent":
+    def _list(self, endpoint: Endpoint, repository: Repository, digest: Digest) -> Listing | Absent:
         """All pages, as far as we read them."""
         url, seen = f"{endpoint.base}/v2/{repository.path}/referrers/{digest}", list[str]()
         found: tuple[Descriptor, ...] = ()
         while True:
             seen.append(url)
             reply = self._ask(endpoint, repository, url, MANIFEST_LIMIT, {"Accept": OCI_INDEX})
-            if (absent := _absent(reply)) is not None and not found:
-                return absent
+            if (none := absent(reply)) is not None and not found:
+                return none
             if reply.status != 200:
                 raise refused(reply)
             index = _parsed(reply)
             if not isinstance(index, Index):
                 raise misbehaved(reply, "the list of referrers is no index")
             found += index.manifests
-            following = _next(reply)
-            if following is None:
+            page = following(reply)
+            if page is None:
                 return Listing(found)
-            if following in seen:
+            if page in seen:
                 raise misbehaved(reply, "the pages of referrers go round in a circle")
             if len(found) > REFERRERS or len(seen) >= _PAGES:
                 return Listing(found, complete=False)
-            url = following
+            url = page
 
 
 _ACCEPT = {"Accept": ", ".join(ACCEPTED)}
 _ERROR_LIMIT = 64 * 1024  # the body of a refusal may be longer than the blob that was asked for
-
-
-class _Absent:
-    """The Referrers API gave nothing usable; `everywhere` when that holds for the whole host."""
-
-    def __init__(self, *, everywhere: bool) -> None:
-        self.everywhere = everywhere
-
-
-class _ReferrersApi:
-    """Remembers per host that the API is missing: one thread asks first, the others wait for what it learns."""
-
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline = deadline
-        self._lock = threading.Lock()
-        self._probed: dict[str, threading.Event] = {}
-        self._missing: set[str] = set()
-
-    def ask(self, base: str, ask: Callable[[], Listing | _Absent]) -> Listing | None:
-        """What `ask` returns, unless the host is known to lack the API."""
-        with self._lock:
-            first = base not in self._probed
-            probed = self._probed.setdefault(base, threading.Event())
-        if not first:
-            probed.wait(self._deadline.remaining())
-            self._deadline.check(f"{base} was asked for referrers")
-            if base in self._missing:
-                return None
-        try:
-            answer = ask()
-            if isinstance(answer, Listing):
-                return answer
-            if answer.everywhere:
-                self._missing.add(base)
-            return None
-        finally:
-            probed.set()
-
-
-def _absent(reply: Reply) -> _Absent | None:
-    """Whether `reply` means that there is no Referrers API (go-containerregistry: pkg/v1/remote/referrers.go)."""
-    if reply.status == 200:
-        return None if reply.media_type == OCI_INDEX else _Absent(everywhere=True)
-    if reply.status in (400, 404, 405, 406):
-        return _Absent(everywhere=not any(code in _ABOUT_CONTENT for code, _ in error_codes(reply.body)))
-    return None
-
-
-def _next(reply: Reply) -> str | None:
-    """The next page, which must be on the same host (RFC 8288)."""
-    match = _LINK.search(reply.headers.get("link", "")[:4096])
-    if match is None:
-        return None
-    url: str = urljoin(reply.url, match[1])
-    try:
-        same = same_origin(urlsplit(reply.url), urlsplit(url))
-    except ValueError:
-        same = False
-    if not same:
-        raise misbehaved(reply, "the next page of referrers is on another host")
-    return url
 
 
 def _parsed(reply: Reply) -> Manifest | Index:
