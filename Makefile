@@ -46,6 +46,7 @@ tools:
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "argocd-provenance needs Python 3.11 or newer; set PYTHON=/path/to/python3" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade 'pip>=25.1'  # --group
 
 $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
 	$(PIP) install -e .
