@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 from argocd_provenance.errors import InvalidReference
-from argocd_provenance.oci.reference import Reference
+from argocd_provenance.oci.reference import Reference, registry_host
 from argocd_provenance.oci.settings import HostSettings
 from argocd_provenance.operatorfile import Faults, Field, documents
 
@@ -194,7 +194,7 @@ def _registries(field: Field) -> tuple[HostSettings, ...]:
 def _registry(item: Field) -> HostSettings | None:
     known = ("host", "mirror", "fallback", "caFile", "clientCert", "realm", "plainHttp", "tls")
     parts = item.mapping(known, ("host",))
-    host = parts["host"].text().lower() if "host" in parts else ""
+    host = registry_host(parts["host"].text().lower()) if "host" in parts else ""
     if host and host != "*" and not _HOST.fullmatch(host):
         parts["host"].fault(
             f"is {host!r}; it must be a host such as registry.example.com:5000, without https:// and path"
@@ -214,7 +214,7 @@ def _registry(item: Field) -> HostSettings | None:
     if not host or (host == "*" and (mirror is None or fallback)) or mirror == "":
         return None
     return HostSettings(
-        host="docker.io" if host in {"index.docker.io", "registry-1.docker.io"} else host,
+        host=host,
         mirror=mirror,
         fallback=fallback,
         ca_file=_given(parts, "caFile", _path),

@@ -193,7 +193,8 @@ class Run:
         return _Resolved(reference, digest, coverage)
 
     def _undecided(self, coverage: Coverage, finding: Finding) -> Decision:
-        return undecided(finding, coverage.policies, enforce=self._rules.enforce)
+        # A policy that asks for a digest may cover it too, and nobody knows how strict that one is.
+        return undecided(finding, coverage.policies, enforce=self._rules.enforce or coverage.awaits_digest)
 
     def _examine(self, repository: Repository, digest: Digest, asked: Sequence[_Resolved]) -> list[Decided]:
         """Gather and verify, place by place, until every reference in `asked` is settled."""

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argocd_provenance.errors import InvalidReference
-from argocd_provenance.oci.reference import Digest, Reference
+from argocd_provenance.oci.reference import Digest, Reference, registry_host
 
 hosts = st.sampled_from(
     ["docker.io", "ghcr.io", "localhost", "localhost:5000", "[::1]:5000", "Example.COM", "10.0.0.1:80"]
@@ -23,13 +23,19 @@ class TestReadAndPrint:
     def test_printing_is_the_inverse_of_reading(
         self, host: str, path: str, tag: str | None, digest: Digest | None
     ) -> None:
-        """Host, path, tag and digest come back as they went in."""
-        text = f"{host}/{path}" + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
+        """Path, tag and digest come back as they went in, and the host in its one spelling."""
+        rest = f"/{path}" + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
+        text = f"{host}{rest}"
 
         found = Reference.parse(text)
 
-        assert str(found) == text
-        assert (found.repository.host, found.repository.path, found.tag, found.digest) == (host, path, tag, digest)
+        assert str(found) == f"{registry_host(host)}{rest}"
+        assert (found.repository.host, found.repository.path, found.tag, found.digest) == (
+            registry_host(host),
+            path,
+            tag,
+            digest,
+        )
 
     @given(st.text() | st.text(alphabet="aA0._-:/@[]%\n ", max_size=40))
     def test_any_text_is_a_reference_or_invalid(self, text: str) -> None:

@@ -13,7 +13,7 @@ from argocd_provenance.config import Config
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.documents import ImageField, Rendered, Row, emit, read
 from argocd_provenance.errors import FileFaults, InvalidReference, RenderError
-from argocd_provenance.oci.reference import Reference
+from argocd_provenance.oci.reference import split
 from argocd_provenance.pipeline import Decided, Rules, Run
 from argocd_provenance.policy.decision import Decision
 from argocd_provenance.policy.select import Application
@@ -120,8 +120,9 @@ def _templated(rendered: Rendered) -> frozenset[str]:
 
 
 def _is_reference(text: str) -> bool:
+    """Whether a node might pull `text`: by the grammar alone, which takes more than we do (hosts with an ``_``)."""
     try:
-        Reference.parse(text)
+        split(text)
     except InvalidReference:
         return False
     return True

@@ -48,11 +48,9 @@ def judge_bundle(asked: Asked, ruled: Operator, today: date) -> Report:
 
 
 def _artifact(typed: str) -> Artifact:
-    path = Path(typed)
+    # A digest is a digest, also where somebody has put a file of that name: ./sha256:… would be the file.
     digest = digest_typed(typed)
-    if digest is not None and not path.exists():
-        return Artifact.hashed(digest)
-    return Artifact.file(read_bytes(path, "ARTIFACT"))
+    return Artifact.hashed(digest) if digest is not None else Artifact.file(read_bytes(Path(typed), "ARTIFACT"))
 
 
 def _malformed(rejected: Rejected) -> Decision:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from argocd_provenance.config import Config, load_config
-from argocd_provenance.errors import FileFaults, OperatorError
+from argocd_provenance.errors import FileFaults, OperatorError, UsageError
 from argocd_provenance.evidence.trust import PUBLIC_GOOD, TrustDomain, public_good, trust_domain
 from argocd_provenance.evidence.values import Anchor, DomainAnchor
 from argocd_provenance.policy.load import load_policies
@@ -34,7 +34,11 @@ class Operator:
 
 def config_path(given: Path | None, environment: Mapping[str, str]) -> Path:
     """The config's path: the option, the variable, or the usual place."""
-    return given or Path(environment.get("ARGOCD_PROVENANCE_CONFIG") or DEFAULT_CONFIG)
+    named = Path(environment.get("ARGOCD_PROVENANCE_CONFIG") or DEFAULT_CONFIG)
+    if given is None and not named.is_absolute():
+        # The working folder is the Application's repository: what lies there is not the operator's.
+        raise UsageError(f"ARGOCD_PROVENANCE_CONFIG must be an absolute path, not {str(named)!r}")
+    return given or named
 
 
 def load(path: Path, policies: Sequence[Path] | None = None) -> Operator:

@@ -61,7 +61,7 @@ def concerns_us(part: Part, words: Collection[str]) -> bool | None:
         raise reader.fault(error) from error
 
 
-def _look(reader: EventReader, words: Collection[str]) -> bool | None:
+def _look(reader: EventReader, words: Collection[str]) -> bool | None:  # noqa: C901, PLR0912  one branch an event; calls would cost a third more time
     part, following = reader.part, reader.next
     scalar_event, stream_end = libyaml.ScalarEvent, libyaml.StreamEndEvent
     texts: list[str] = []

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from argocd_provenance.errors import OperatorError, Unauthorized
+from argocd_provenance.oci.reference import registry_host
 from argocd_provenance.oci.strictjson import NotJSONError, read_object
-
-_HUB = ("index.docker.io", "registry-1.docker.io")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,4 +107,4 @@ def _credential(entry: Any, place: str) -> Credential | None:
 def _host(key: str) -> str:
     """The host that a key of ``auths`` means: ``https://index.docker.io/v1/`` is docker.io (docker/cli: ConvertToHostname)."""
     host = key.removeprefix("https://").removeprefix("http://").partition("/")[0]
-    return "docker.io" if host in _HUB else host
+    return registry_host(host)

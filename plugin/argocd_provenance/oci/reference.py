@@ -33,6 +33,10 @@ _LENGTH = 2 * _NAME_LENGTH + 128 + 7 + 128 + 3
 
 _DEFAULT_HOST = "docker.io"
 _LEGACY_HOST = "index.docker.io"
+_HUB_HOSTS = frozenset({_LEGACY_HOST, "registry-1.docker.io"})
+# Loopback registries speak http unless told otherwise, where 443 is a port like any.
+_LOOPBACK = re.compile(r"localhost|127\..*|\[::1\]")
+_HTTPS = 443
 _IDENTIFIER = re.compile(r"[0-9a-f]{64}")
 
 
@@ -74,8 +78,7 @@ class Repository:
     path: str
 
     def __post_init__(self) -> None:
-        if self.host == _LEGACY_HOST:
-            object.__setattr__(self, "host", _DEFAULT_HOST)
+        object.__setattr__(self, "host", registry_host(self.host))
         if len(self.host) > _NAME_LENGTH or _HOST_PATTERN.fullmatch(self.host) is None:
             raise InvalidReference(f"not a registry host: {self.host[:200]!r}")
         if len(self.path) > _NAME_LENGTH or _PATH_PATTERN.fullmatch(self.path) is None:
@@ -176,6 +179,20 @@ class Reference:
     def __str__(self) -> str:
         tag = "" if self.tag is None else f":{self.tag}"
         return f"{self.repository}{tag}" if self.digest is None else f"{self.repository}{tag}@{self.digest}"
+
+
+def registry_host(host: str) -> str:
+    """The one spelling of `host` that rules are compared by: lower case, no ``:443``, Docker Hub as ``docker.io``.
+
+    A node asks the same registry whichever is written, so no rule may be passed by with another spelling. A single
+    word keeps its capital: that alone makes it a host.
+    """
+    lower = host.lower()
+    host = lower if "." in lower or ":" in lower or lower == "localhost" else host
+    name, _, port = host.rpartition(":")
+    if len(port) <= 5 and port.isdecimal() and int(port) == _HTTPS and not _LOOPBACK.fullmatch(name):
+        host = name
+    return _DEFAULT_HOST if host in _HUB_HOSTS else host
 
 
 def is_tag(text: str) -> bool:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import DigestMismatch, InvalidReference, RegistryError
@@ -22,10 +21,10 @@ from argocd_provenance.oci.credentials import Credentials
 from argocd_provenance.oci.descriptor import ACCEPTED, OCI_INDEX, Descriptor, Index, Manifest, parse_manifest
 from argocd_provenance.oci.once import Once
 from argocd_provenance.oci.redirects import Lookup
-from argocd_provenance.oci.reference import Digest, Reference, Repository
+from argocd_provenance.oci.reference import Digest, Reference, Repository, registry_host
 from argocd_provenance.oci.referrers import Absent, ReferrersApi, absent, following
 from argocd_provenance.oci.replies import Reply, misbehaved, refused, shown
-from argocd_provenance.oci.settings import Endpoint, HostSettings, address_of, endpoints
+from argocd_provenance.oci.settings import Endpoint, HostSettings, endpoints
 from argocd_provenance.oci.transport import Transport
 
 # No manifest, and no evidence, that we read comes near these; a longer one is an attack or a mistake.
@@ -283,5 +282,5 @@ def _with(headers: Mapping[str, str], authorization: str | None) -> Mapping[str,
 
 
 def _by_address(hosts: Sequence[HostSettings]) -> dict[str, HostSettings]:
-    """Settings by the host and port that stand in a URL: Docker Hub's are not those of its name."""
-    return {urlsplit(address_of(settings.host)).netloc: settings for settings in hosts}
+    """Settings by `registry_host` of what stands in a URL: Docker Hub listens under another name than its own."""
+    return {registry_host(settings.host): settings for settings in hosts}

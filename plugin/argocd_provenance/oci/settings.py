@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from argocd_provenance.errors import OperatorError
-from argocd_provenance.oci.reference import Repository
+from argocd_provenance.oci.reference import Repository, registry_host
 
 EVERY_HOST = "*"
 
@@ -90,7 +90,7 @@ def _host_endpoint(host: str, settings: HostSettings) -> Endpoint:
 def _mirror_endpoint(mirror: str, named: dict[str, HostSettings]) -> Endpoint:
     parts = urlsplit(mirror)
     host = parts.netloc
-    settings = named.get(host) or HostSettings(host)
+    settings = named.get(registry_host(host)) or HostSettings(host)
     return Endpoint(
         mirror.rstrip("/"), host, settings, parts.scheme == "https" or (is_loopback(host) and not settings.plain_http)
     )

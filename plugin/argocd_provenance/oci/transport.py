@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RegistryError
 from argocd_provenance.oci import redirects
+from argocd_provenance.oci.reference import registry_host
 from argocd_provenance.oci.replies import Reply, misbehaved, shown
 from argocd_provenance.oci.settings import HostSettings, is_loopback
 
@@ -107,7 +108,7 @@ class Transport:
         sent = {"User-Agent": "argocd-provenance", **headers, "Accept-Encoding": "identity"}
         prepared = requests.Request("GET" if form is None else "POST", url, headers=sent, data=form).prepare()
         parts = urlsplit(url)
-        settings = self._hosts.get(parts.netloc) or HostSettings(parts.netloc)
+        settings = self._hosts.get(registry_host(parts.netloc)) or HostSettings(parts.netloc)
         remaining = self._deadline.remaining()
         response = self._adapter.send(
             prepared,

@@ -58,11 +58,13 @@ def decide(
         return _allowed([judgement for _, judgement in judged], names)
     mode = _strictest([policy for policy, _ in failed], enforce=enforce)
     word: Word | Literal[""] = "warned" if mode == "warn" else ""
+    # A policy that holds has proved this digest and no other: a tag left as written could become one.
+    pins = mode == "warn" and any(policy.mode != "warn" for policy in coverage.policies)
     final = any(judgement.final for policy, judgement in failed if mode == "warn" or enforce or policy.mode != "warn")
     if faults and not final:
-        return Decision(Outcome.ERROR, mode, tuple(dict.fromkeys(faults)), policies=names, word=word)
+        return Decision(Outcome.ERROR, mode, tuple(dict.fromkeys(faults)), policies=names, word=word, pins=pins)
     findings = tuple(dict.fromkeys(finding for _, judgement in failed for finding in judgement.findings))
-    return Decision(Outcome.DENIED, mode, findings, policies=names, word=word, settled=final)
+    return Decision(Outcome.DENIED, mode, findings, policies=names, word=word, pins=pins, settled=final)
 
 
 def undecided(finding: Finding, policies: Sequence[Policy] = (), *, enforce: bool = False) -> Decision:

@@ -7,6 +7,7 @@ exact name matches no tag. Stricter or kinder here: both sides spell Docker Hub 
 import re
 from dataclasses import dataclass
 
+from argocd_provenance.oci.reference import registry_host
 from argocd_provenance.policy.imagepatterns import Image, ImagePattern
 from argocd_provenance.policy.patterns import BadPatternError, Glob
 
@@ -35,6 +36,8 @@ def foreign_pattern(written: str) -> ForeignPattern:
         raise BadPatternError("holds characters that a glob does not take: letters, digits and - _ : / * . @ only")
     text = {"*": f"{_HUB}library/*", "*/*": f"{_HUB}*/*"}.get(written, written)
     other = f"docker.io/{text.removeprefix(_HUB)}" if text.startswith(_HUB) else text
+    host, slash, rest = other.partition("/")
+    other = f"{registry_host(host)}/{rest}" if slash and "*" not in host else other
     return ForeignPattern(written, Glob(_repository(other)), wholes=tuple(dict.fromkeys((Glob(text), Glob(other)))))
 
 

@@ -41,16 +41,21 @@ def same_repository(url: str, other: str) -> bool:
     return url.isascii() and other.isascii() and url.lower() == other.lower()
 
 
+def lies_in(repository: str, uri: str) -> bool:
+    """Whether `uri` names something in the repository of that URL."""
+    prefix = f"{repository}/"
+    return same_repository(uri[: len(prefix)], prefix)
+
+
 def workflow_in(repository: str, uri: str) -> Workflow | None:
     """The workflow that `uri` names, if it lies in the repository of that URL; None otherwise.
 
     The path ends at the first ``@``, and what follows must be a ref or a commit: a file name that holds an ``@`` is read
     as no workflow at all, rather than as another one.
     """
-    prefix = f"{repository}/"
-    if not same_repository(uri[: len(prefix)], prefix):
+    if not lies_in(repository, uri):
         return None
-    path, _, ref = uri[len(prefix) :].partition("@")
+    path, _, ref = uri[len(repository) + 1 :].partition("@")
     if not path or not _REF.fullmatch(ref):
         return None
     return Workflow(path, ref)

@@ -8,6 +8,8 @@ import re
 
 _SCP = re.compile(r"(ssh://)?([^/:]*?)@[^@]+", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
+# Git's HTTP client resolves these before it asks: acme/../mallory is a repository of mallory's.
+_DOTS = re.compile(r"(?:^|[/\\:])(?:\.|%2e){1,2}(?:$|[/\\?#])")
 
 
 def normalised(url: str) -> str:
@@ -16,6 +18,6 @@ def normalised(url: str) -> str:
     if _SCP.fullmatch(text) and not text.startswith("ssh://"):
         text = "ssh://" + text.replace(":", "/", 1)
     text = text.rstrip("/").removesuffix(".git").rstrip("/")
-    if _CONTROL.search(text):
+    if _CONTROL.search(text) or _DOTS.search(text):
         return ""
     return text.removeprefix("ssh://")

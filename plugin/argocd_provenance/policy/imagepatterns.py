@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from argocd_provenance.errors import InvalidReference
-from argocd_provenance.oci.reference import Digest, Reference, Repository
+from argocd_provenance.oci.reference import Digest, Reference, Repository, registry_host
 from argocd_provenance.policy.patterns import BadPatternError, Glob
 
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_:/*.@[]")
@@ -101,8 +101,8 @@ def _qualified(name: str) -> str:
         return name if "**" in name else f"docker.io/library/{name}"
     if "**" in first or (first == "*" and rest != "*"):
         return name
-    host = first.lower()
-    if host in {"docker.io", "index.docker.io"}:
+    host = registry_host(first)
+    if host == "docker.io":
         return f"docker.io/library/{rest}" if "/" not in rest and "**" not in rest else f"docker.io/{rest}"
     if "." in first or ":" in first or host == "localhost":
         return f"{host}/{rest}"

@@ -58,6 +58,7 @@ def _bases(folder: Path, root: Path) -> Iterator[Path]:
     for content in _documents(file, name):
         if not isinstance(content, dict) or "<<" in content:
             raise RenderError(f"{name!r}: not one plain mapping")
+        _refuse_other_case(content, name)
         for field in _HELM:
             if content.get(field):
                 raise RenderError(
@@ -70,6 +71,15 @@ def _bases(folder: Path, root: Path) -> Iterator[Path]:
                     _check_plugins(yaml.load_all(entry, Loader=yaml.CBaseLoader), name)
                     continue
                 yield from _local(entry, folder, root, f"{name!r}: {field}: {entry!r}", plugins=field in _PLUGINS)
+
+
+def _refuse_other_case(content: dict[str, Any], name: str) -> None:
+    """Go's JSON reader takes ``Resources`` for ``resources``, with which kustomize reads a kustomization."""
+    for field in content:
+        for known in (*_FOLDERS, *_PLUGINS, *_HELM):
+            # casefold, for Go folds more than ASCII: the long s is an s to it.
+            if field != known and str(field).casefold() == known.casefold():
+                raise RenderError(f"{name!r}: {field!r}: write {known}")
 
 
 def _local(entry: str, folder: Path, root: Path, where: str, *, plugins: bool) -> Iterator[Path]:
