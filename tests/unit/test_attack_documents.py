@@ -2,7 +2,7 @@
 
 import pytest
 
-from argocd_provenance.documents import read
+from argocd_provenance.documents import emit, read
 from argocd_provenance.errors import DocumentError
 
 _POD = "apiVersion: v1\nkind: {kind}\nmetadata: {{name: p}}\n"
@@ -22,3 +22,21 @@ def test_a_word_with_an_anchor_is_looked_at(text: str) -> None:
     """`image` may become a key by an alias, so a document where it carries an anchor never passes unread."""
     with pytest.raises(DocumentError, match="an alias as a key"):
         read([("f.yaml", text)])
+
+
+@pytest.mark.parametrize("name", ["Argocd-Provenance.io/verdict", '"ARGOCD\\x2dprovenance.io/images"'])
+def test_capitals_do_not_save_a_forged_annotation(name: str) -> None:
+    """Kubernetes keeps such a name, and people would read it as our word."""
+    text = f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n  annotations:\n    a: b\n    {name}: verified\n"
+
+    written = emit(read([("f.yaml", text)]), {})
+
+    assert written == "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n  annotations:\n    a: b\n"
+
+
+def test_items_that_are_no_list_are_a_field_like_any() -> None:
+    """Such an object is one object, and not nothing."""
+    assert (
+        read([("f.yaml", "apiVersion: x/v1\nkind: Menu\nitems: {a: 1}\nspec: {containers: [{image: a}]}\n")]).objects
+        == 1
+    )

@@ -11,7 +11,7 @@ from typing import Any
 from argocd_provenance.documents.model import ImageField, ObjectImages, Role, Suspect, path_text
 from argocd_provenance.documents.nodes import Mapping, Node, Scalar, Sequence, Target, resolved
 from argocd_provenance.documents.places import CORE, Row
-from argocd_provenance.documents.scan import OURS, looks_like_image
+from argocd_provenance.documents.scan import is_ours, looks_like_image
 from argocd_provenance.documents.split import Part
 from argocd_provenance.documents.values import Path, Walk, doubled, fields, node_at
 
@@ -149,7 +149,7 @@ class _Search:
             self._visit(one, node, path)
             return
         for key, child in self._walk.children(target):
-            if str(key).startswith(OURS):
+            if is_ours(str(key)):
                 self._forged = True
             else:
                 self._visit(one, child, (*path, key))

@@ -12,11 +12,11 @@ from typing import Any
 
 from argocd_provenance.documents.find import Document, search
 from argocd_provenance.documents.model import ImageField, ObjectImages, Suspect
-from argocd_provenance.documents.nodes import Mapping, compose
+from argocd_provenance.documents.nodes import Mapping, Sequence, compose, resolved
 from argocd_provenance.documents.places import BUILT_IN, WORDS, Row
 from argocd_provenance.documents.reread import says
 from argocd_provenance.documents.scalars import json_text
-from argocd_provenance.documents.scan import OURS, concerns_us, is_empty, may_be_list, surely_concerns_us
+from argocd_provenance.documents.scan import concerns_us, is_empty, is_ours, may_be_list, surely_concerns_us
 from argocd_provenance.documents.splice import CannotSplice, Splice, mapping_at, remove_forged
 from argocd_provenance.documents.split import BOM, Part, Source, split
 from argocd_provenance.documents.values import Path, Walk, fields, scalar_at
@@ -86,8 +86,9 @@ def _document(
     if root is None or is_empty(part, root, flow=getattr(root, "flow", False)) or not isinstance(root, Mapping):
         return Document(part), 0
     document = search(part, root, rows, number, first_id)
-    listed = sum(1 for path, _ in document.objects if path)
-    return document, listed if "items" in fields(part, root) else len(document.objects)
+    items = fields(part, root).get("items")
+    is_list = items is not None and isinstance(resolved(items), Sequence)
+    return document, sum(1 for path, _ in document.objects if path or not is_list)
 
 
 def _rewritten(document: Document, pins: Names[str, str], annotations: Annotations | None) -> str:
@@ -119,7 +120,7 @@ def _rewritten(document: Document, pins: Names[str, str], annotations: Annotatio
 
 def _asked(annotations: Annotations, one: ObjectImages) -> dict[str, str]:
     names = dict(annotations(one))
-    if strange := [name for name in names if not name.startswith(OURS)]:
+    if strange := [name for name in names if not is_ours(name)]:
         raise ValueError(f"annotations that are not ours: {strange}")
     return names
 
@@ -172,7 +173,7 @@ def drop_ours(data: Any) -> None:
     metadata = data.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
     if isinstance(annotations, dict):
-        for name in [name for name in annotations if name.startswith(OURS)]:
+        for name in [name for name in annotations if is_ours(name)]:
             del annotations[name]
     for value in data.values():
         drop_ours(value)

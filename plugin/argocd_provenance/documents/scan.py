@@ -42,6 +42,11 @@ _LIST_ITEM_BEFORE = re.compile(r"-[ ]+\Z")
 _END_OF_LINE = re.compile(r"[ \t]*\r?\n")
 
 
+def is_ours(name: str) -> bool:
+    """Whether the annotation `name` is ours, or passes for ours: Kubernetes takes capitals in names, too."""
+    return name.lower().startswith(OURS)
+
+
 def looks_like_image(text: str) -> bool:
     """Whether `text` is a reference with a registry's host and a tag or a digest."""
     return len(text) <= _LONGEST_IMAGE and _IMAGE.fullmatch(text) is not None
@@ -61,7 +66,7 @@ def concerns_us(part: Part, words: Collection[str]) -> bool | None:
         raise reader.fault(error) from error
 
 
-def _look(reader: EventReader, words: Collection[str]) -> bool | None:  # noqa: C901, PLR0912  one branch an event; calls would cost a third more time
+def _look(reader: EventReader, words: Collection[str]) -> bool | None:  # noqa: C901  one branch an event; calls would cost a third more time
     part, following = reader.part, reader.next
     scalar_event, stream_end = libyaml.ScalarEvent, libyaml.StreamEndEvent
     texts: list[str] = []
@@ -128,9 +133,9 @@ def _list_item(part: Part, event: libyaml.ScalarEvent) -> bool:
 
 
 def _ours(part: Part, texts: list[str]) -> bool:
-    if "argocd-provenance" not in part.text and "\\" not in part.text:
+    if "\\" not in part.text and "argocd-provenance" not in part.text.lower():
         return False
-    return any(text.startswith(OURS) for text in texts)
+    return any(is_ours(text) for text in texts)
 
 
 def may_be_list(part: Part) -> bool:

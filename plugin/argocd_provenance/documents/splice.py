@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from argocd_provenance.documents.nodes import Alias, Mapping, Node, Scalar, Sequence
 from argocd_provenance.documents.scalars import json_text, plain
-from argocd_provenance.documents.scan import OURS
+from argocd_provenance.documents.scan import is_ours
 from argocd_provenance.documents.split import Part
 from argocd_provenance.documents.values import Path
 
@@ -108,7 +108,7 @@ class Splice:
             return
         self._annotated.add(id(mapping))
         entries = mapping.entries
-        ours = [i for i, (key, _) in enumerate(entries) if key.text.startswith(OURS)]
+        ours = [i for i, (key, _) in enumerate(entries) if is_ours(key.text)]
         if not ours:
             if names:
                 self._insert(mapping, names)
