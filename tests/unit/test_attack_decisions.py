@@ -9,6 +9,7 @@ from argocd_provenance.oci.reference import Digest, Reference
 from argocd_provenance.pipeline import Rules, Run
 from argocd_provenance.policy.claims import level
 from argocd_provenance.policy.decision import decide
+from argocd_provenance.policy.expression import CelExpression
 from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.judge import Judgement
 from argocd_provenance.policy.model import Policy
@@ -86,3 +87,31 @@ def test_a_file_named_like_a_digest_is_not_the_digest(tmp_path: Path, monkeypatc
 def test_the_image_is_judged_by_its_own_repository_only() -> None:
     """A spelling of the host is no other repository."""
     assert Image(Reference.parse("R.example:443/a"), None).repository == Reference.parse("r.example/a").repository
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "!('CVE-2026-1' in predicate.found)",
+        "predicate.found.all(f, f != 'CVE-2026-1')",
+        "!predicate.found.exists(f, f == 'CVE-2026-1')",
+        "predicate.found.filter(f, f == 'CVE-2026-1') == []",
+    ],
+)
+def test_a_text_is_no_list_to_an_expression(text: str) -> None:
+    """Where a list was meant, a text is an error, and an error denies; its letters prove nothing."""
+    expression = CelExpression(text)
+
+    assert expression.failure({"predicate": {"found": "CVE-2026-1"}}) is not None
+    assert expression.failure({"predicate": {"found": ["CVE-2026-2"]}}) is None
+
+
+def test_texts_are_texts_to_an_expression() -> None:
+    """Everything else that a text can do is as before."""
+    expression = CelExpression(
+        "predicate.a.contains('b') && predicate.a.startsWith('ab') && predicate.a.matches('^a') && size(predicate.a) == 3"
+        " && predicate.a + 'd' == 'abcd' && predicate.a in ['abc'] && predicate['a'] < 'b' && type(predicate.a) == string"
+        " && has(predicate.a) && predicate.l.exists(i, i == predicate.a) && string(predicate.a) == 'abc'"
+    )
+
+    assert expression.failure({"predicate": {"a": "abc", "l": ["abc"]}}) is None

@@ -5,6 +5,7 @@ Only the value ``true`` is true. An error that reaches the result, a missing key
 Language: github.com/google/cel-spec.
 """
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,12 +36,11 @@ class CelExpression:
 
     def failure(self, scope: Mapping[str, Any]) -> str | None:
         """Why the expression is not true of `scope`; None if it is."""
-        from celpy.adapter import json_to_cel  # noqa: PLC0415 - 100 ms that a policy without `where` never needs
-        from celpy.celtypes import BoolType  # noqa: PLC0415 - as above
+        from celpy.celtypes import BoolType  # noqa: PLC0415 - 100 ms that a policy without `where` never needs
         from celpy.evaluation import CELEvalError  # noqa: PLC0415 - as above
 
         try:
-            result = self._program.evaluate({name: json_to_cel(value) for name, value in scope.items()})
+            result = self._program.evaluate(_values(scope))
         except CELEvalError as error:
             return f"error: {error.args[0] if error.args else error}"
         # What evidence holds is not ours: numbers beyond 64 bits, and texts that the library stumbles over.
@@ -49,6 +49,45 @@ class CelExpression:
         if isinstance(result, BoolType):
             return None if result == 1 else "it is false"
         return f"it is a {type(result).__name__.removesuffix('Type').lower()}, not true"
+
+
+@functools.cache
+def _text_type() -> Any:
+    from celpy.celtypes import StringType  # noqa: PLC0415 - as above
+
+    class Text(StringType):  # type: ignore[misc]  # the library has no types
+        """A text that is no list: by the specification, macros and `in` over one are errors; celpy walks its letters."""
+
+        def __iter__(self) -> Iterator[str]:
+            raise TypeError("a text is no list")
+
+    Text.__name__ = StringType.__name__
+    return Text
+
+
+def _type_of(value: Any) -> Any:
+    from celpy import celtypes  # noqa: PLC0415 - as above
+
+    return celtypes.StringType if isinstance(value, celtypes.StringType) else celtypes.TypeType(value)
+
+
+def _values(scope: Mapping[str, Any]) -> dict[str, Any]:
+    """`scope` as values of CEL."""
+    from celpy import celtypes  # noqa: PLC0415 - as above
+    from celpy.adapter import json_to_cel  # noqa: PLC0415 - as above
+
+    text = _text_type()
+
+    def value(said: Any) -> Any:
+        if isinstance(said, str):
+            return text(said)
+        if isinstance(said, Mapping):
+            return celtypes.MapType({celtypes.StringType(name): value(inner) for name, inner in said.items()})
+        if isinstance(said, list | tuple):
+            return celtypes.ListType([value(inner) for inner in said])
+        return json_to_cel(said)
+
+    return {name: value(said) for name, said in scope.items()}
 
 
 def _compiled(text: str) -> Any:
@@ -68,7 +107,7 @@ def _compiled(text: str) -> Any:
     except RecursionError as error:
         raise BadExpressionError("is nested too deeply") from error
     _refuse_unknown_names(tree)
-    return environment.program(tree)
+    return environment.program(tree, functions={"type": _type_of})
 
 
 def _refuse_unknown_names(tree: Any) -> None:
