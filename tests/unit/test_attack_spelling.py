@@ -12,7 +12,7 @@ from argocd_provenance.cli.gate import _templated
 from argocd_provenance.config import Config
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.documents import read
-from argocd_provenance.errors import RenderError, UsageError
+from argocd_provenance.errors import InvalidReference, RenderError, UsageError
 from argocd_provenance.oci.credentials import Credentials
 from argocd_provenance.oci.reference import Reference
 from argocd_provenance.policy.foreignglob import foreign_pattern
@@ -180,3 +180,14 @@ def _packed(name: str, content: bytes) -> bytes:
         entry.size = len(content)
         archive.addfile(entry, io.BytesIO(content))
     return written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"), [("user:pw@ghcr.io/a/b:1", "names no user"), ("Nginx", "lower case"), ("x y", "'x y'")]
+)
+def test_a_refusal_names_the_text_as_written(text: str, hint: str) -> None:
+    """Not what defaults made of it."""
+    with pytest.raises(InvalidReference, match=hint) as refused:
+        Reference.parse(text)
+
+    assert repr(text) in str(refused.value)

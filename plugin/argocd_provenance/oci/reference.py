@@ -119,11 +119,17 @@ class Parts:
     digest: Digest | None
 
 
-def split(text: str) -> Parts:
-    """The parts of `text` by the grammar alone, as ``reference.Parse`` upstream; `InvalidReference` when it has none."""
+def split(text: str, written: str = "") -> Parts:
+    """The parts of `text` by the grammar alone, as ``reference.Parse`` upstream; `InvalidReference` when it has none.
+
+    `written` is what people wrote, for messages, where `text` has defaults in it.
+    """
+    said = written or text
     match = _REFERENCE.fullmatch(text) if len(text) <= _LENGTH else None
     if match is None:
-        raise InvalidReference(f"not an image reference: {text[:200]!r}{_hint(text)}")
+        raise InvalidReference(f"not an image reference: {said[:200]!r}{_hint(said)}")
+    if "/" in (match["digest"] or ""):
+        raise InvalidReference(f"not an image reference: {said[:200]!r}; an image reference names no user")
     if len(match["path"]) > _NAME_LENGTH:
         raise InvalidReference(f"the repository name is longer than {_NAME_LENGTH} characters: {text[:60]!r}…")
     digest = None if match["digest"] is None else Digest(match["digest"])
@@ -152,7 +158,7 @@ class Reference:
         if _IDENTIFIER.fullmatch(text):
             raise InvalidReference(f"64 hex digits are an image ID, not a repository: {text!r}")
         host, remainder = _split_host(text)
-        parts = split(f"{host}/{remainder}")
+        parts = split(f"{host}/{remainder}", text)
         if parts.host != host:
             # Upstream takes such a host (``foo_bar.com``) for the begin of the path; whom a node asks then is anybody's guess.
             raise InvalidReference(f"not a registry host: {host[:200]!r}")
