@@ -330,9 +330,9 @@ class TestCoverage:
         ],
     )
     def test_unmatched_says_what_becomes_of_an_image_without_a_policy(
-        self, world: Callable[..., World], unmatched: Unmatched, outcome: Outcome, asked: int, pinned: bool
+        self, world: Callable[..., World], unmatched: Unmatched, outcome: Outcome, asked: int, *, pinned: bool
     ) -> None:
-        """deny and allow send no request at all; pin resolves the tag, and nothing else."""
+        """Only pin asks: deny and allow send no request at all, and pin resolves the tag alone."""
         here = world()
         rules = policy(images='["other.example/**"]')
 

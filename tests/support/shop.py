@@ -100,3 +100,8 @@ def decide(
     asked = Rules(tuple(judged_by), unmatched, rules.pop("application", None), today, **rules)
     limit = deadline or Deadline(20, lambda: 0.0)
     return Run(asked, registry, lambda: verifier, limit, lambda _done, _total: None).decide(references)
+
+
+def demanding(mode: str, name: str) -> Policy:
+    """A policy of that mode and name; one of mode pin demands nothing."""
+    return policies(policy("" if mode == "pin" else PROVENANCE, name=name, mode=mode), host="ghcr.io")[0]
