@@ -403,6 +403,19 @@ class TestModes:
 
         assert (decided.decision.mode, decided.decision.word) == ("enforce", "")
 
+    def test_an_error_is_not_excused_where_an_enforcing_policy_may_cover_the_digest(
+        self, world: Callable[..., World]
+    ) -> None:
+        """Without the digest nobody knows whether the stricter policy covers the image, so it blocks."""
+        here = world()
+        digest = here.registry.contents.tags["acme/api", "v1"]
+        here.broken("acme/api/manifests/v1")
+        strict = policy(images=f'["REGISTRY/acme/api@{digest}"]', name="strict")
+
+        decided = here.one("acme/api:v1", [policy(mode="warn"), strict])
+
+        assert (decided.decision.outcome, decided.decision.mode) == (Outcome.ERROR, "enforce")
+
     def test_the_strictest_mode_among_those_that_fail_decides(self, world: Callable[..., World]) -> None:
         """An enforcing policy that holds does not make a warning one block; one that fails does."""
         here = world()

@@ -1,5 +1,6 @@
 """``generate``: what it prints, where, and with which exit code, for everything that an Application may bring."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from argocd_provenance.cli.streams import write_output
 from argocd_provenance.demo.registry import refusal
+from argocd_provenance.errors import Error
 from support.scenario import Scenario
 from support.shop import API, BUILT, WEB, pod, policy, shop
 
@@ -113,6 +116,20 @@ class TestStreams:
         assert done.returncode == 3
         assert "standard output could not be written" in done.stderr
         assert "Traceback" not in done.stderr
+
+    def test_a_write_that_fails_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What could not be written must not look like success, whoever writes."""
+        reading, writing = os.pipe()
+        os.close(reading)
+        stream = os.fdopen(writing, "w")
+        monkeypatch.setattr(sys, "stdout", stream)
+
+        with pytest.raises(Error, match="standard output could not be written"):
+            write_output("manifests")
+
+        sys.stdout.close()
+        with contextlib.suppress(BrokenPipeError):  # the bytes that nobody wanted are still there
+            stream.close()
 
 
 def _started(here: Scenario, command: list[str], output: Any) -> subprocess.CompletedProcess[str]:
