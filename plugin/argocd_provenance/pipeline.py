@@ -297,7 +297,11 @@ def _no_reference(written: str, error: InvalidReference) -> Decided:
 
 def fault(error: RegistryError | DeadlineExceeded) -> Finding:
     """The finding for what could not be asked."""
-    said = "The registry is at fault" if error.code in _LIES else "Nothing is known to be wrong with the image"
+    said = "Nothing is known to be wrong with the image"
+    if error.code in _LIES:
+        said = "The registry is at fault"
+    elif error.code == "image-not-found":
+        said = "There may be no such image"
     fix = {
         "registry-forbidden": "name the host under `registries` in the config, or in an image pattern of a policy",
         "image-not-found": "push the image, or correct the reference",

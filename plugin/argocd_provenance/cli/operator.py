@@ -69,7 +69,8 @@ def read_policies(paths: Sequence[Path]) -> tuple[Policy, ...]:
 
 def _in_folder(folder: Path) -> list[Path]:
     # Hidden names are left out: a mounted ConfigMap keeps its versions in folders such as ..data.
-    names = sorted(p for p in folder.iterdir() if p.suffix in (".yaml", ".yml", ".json") and not p.name.startswith("."))
+    endings = (".yaml", ".yml", ".json")
+    names = sorted(p for p in folder.iterdir() if p.suffix.lower() in endings and not p.name.startswith("."))
     if not names:
         raise OperatorError(f"policies: {folder} holds no policy (*.yaml, *.yml, *.json)")
     return names
