@@ -13,7 +13,7 @@ from argocd_provenance.evidence.values import Evidence
 from argocd_provenance.oci.reference import Reference
 from argocd_provenance.policy.claims import Claims, Said, level
 from argocd_provenance.policy.imagepatterns import Image
-from argocd_provenance.policy.model import Demand, SubjectName
+from argocd_provenance.policy.model import Demand, Source, SubjectName
 from argocd_provenance.policy.patterns import Glob
 from argocd_provenance.policy.predicates import PROVENANCE_TYPES
 from argocd_provenance.policy.signers import describe
@@ -82,6 +82,23 @@ def _nearest_signer(demand: Demand, evidence: Evidence) -> tuple[int, Finding]:
 def _checks(question: Question, evidence: Evidence) -> Iterator[Finding | None]:
     """A finding, or None, for each check that the demand makes."""
     claims = Claims.of(evidence)
+    if not _content_alone(question.demand):
+        yield from _agreement(claims)
+    yield from _source(question, claims)
+    yield from _build(question.demand, claims, evidence)
+    yield from _annotations(question.demand, evidence)
+    yield _subject_name(question, evidence)
+    yield _age(question, evidence)
+    yield from _where(question, evidence)
+
+
+def _content_alone(demand: Demand) -> bool:
+    """Whether any verified content will do, whatever it says: a bundle, and nobody asked what it is about."""
+    return demand.kind == "any" and demand.source == Source() and demand.builder is None
+
+
+def _agreement(claims: Claims) -> Iterator[Finding]:
+    """A finding for each thing of which certificate and predicate say something different."""
     yield from (
         Finding(
             "certificate-disagrees",
@@ -92,12 +109,6 @@ def _checks(question: Question, evidence: Evidence) -> Iterator[Finding | None]:
         )
         for other in claims.disagreements()
     )
-    yield from _source(question, claims)
-    yield from _build(question.demand, claims, evidence)
-    yield from _annotations(question.demand, evidence)
-    yield _subject_name(question, evidence)
-    yield _age(question, evidence)
-    yield from _where(question, evidence)
 
 
 def _source(question: Question, claims: Claims) -> Iterator[Finding | None]:

@@ -78,13 +78,15 @@ def _authority(
         return Judgement(allowed=False, findings=(_refused(authority),), final=True)
     used: list[Evidence] = []
     findings: list[Finding] = []
+    unmet = 0
     for demand in authority.demands:
         question = Question(demand, image, policy.subject_name, today)
         satisfied = satisfying(question, evidence)
         used += [piece for piece in satisfied if piece not in used]
         if not satisfied:
+            unmet += 1
             findings += denial(question, evidence)
-    if not findings:
+    if not unmet:
         return Judgement(allowed=True, used=tuple(used))
     if not evidence:
         findings = missing(authority.demands, rejected, notes)

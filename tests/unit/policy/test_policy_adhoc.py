@@ -45,6 +45,14 @@ class TestDemands:
         assert not allowed(evidence("provenance"))
         assert allowed(evidence("provenance"), bundle=True)
 
+    def test_what_a_bundle_says_counts_only_where_it_is_asked_for(self) -> None:
+        """Any verified content will do, also provenance of another build; but not once its source is demanded."""
+        foreign = evidence("provenance", predicate=predicate_v1(event_name="pull_request"))
+
+        assert allowed(foreign, bundle=True)
+        assert not allowed(foreign, bundle=True, source_ref=REF)
+        assert not allowed(foreign, bundle=True, type="slsaprovenance1")
+
     def test_a_regexp_is_a_full_match(self) -> None:
         """Unlike cosign's."""
         who = {"certificate_identity": None}
