@@ -81,9 +81,13 @@ def _run(say: Say, world: World, *arguments: str) -> subprocess.CompletedProcess
         "ARGOCD_APP_PROJECT_NAME": "default",
     }
     command = [sys.executable, "-I", "-m", "argocd_provenance", *arguments]
-    return subprocess.run(  # noqa: S603 - our own program, no shell
+    done = subprocess.run(  # noqa: S603 - our own program, no shell
         command, cwd=world.folder, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
+    if arguments[0] == "generate":
+        (world.folder / f"{arguments[1]}.manifests.yaml").write_text(done.stdout)
+        (world.folder / f"{arguments[1]}.report.txt").write_text(done.stderr)
+    return done
 
 
 def _indented(text: str) -> str:
@@ -93,7 +97,7 @@ def _indented(text: str) -> str:
 def _what_is_left(say: Say, world: World) -> None:
     say("")
     say(
-        f"{world.folder} holds the applications, the policy, the trust root and the signed bundle. Look with other tools:"
+        f"{world.folder} holds the applications, what came out of them, the policy, the trust root and the signed bundle. Look with other tools:"
     )
     digest = world.good_digest
     say(f"  argocd-provenance verify --bundle web.bundle.json {digest} --trusted-root trusted_root.json \\")
