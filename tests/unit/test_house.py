@@ -43,3 +43,18 @@ def test_sigstore_is_imported_by_the_bridge_alone() -> None:
     users = [path.name for path in SOURCES if pattern.search(path.read_text())]
 
     assert users == ["bridge.py"]
+
+
+def test_every_attack_names_a_test_that_is_there() -> None:
+    """The table of attacks in ``tests/README.md`` points at files, classes and functions that exist."""
+    rows = re.findall(r"^\| (N\d+) \| .* \| (.*) \|$", (ROOT / "tests" / "README.md").read_text(), re.MULTILINE)
+
+    lost = []
+    for number, held in rows:
+        for path, _, name in (place.partition("::") for place in re.findall(r"`([a-z_/]+\.py(?:::\w+)?)`", held)):
+            file = ROOT / "tests" / path
+            if not file.exists() or (name and not re.search(rf"(class|def) {name}\b", file.read_text())):
+                lost.append(f"{number}: {path}::{name}")
+
+    assert [number for number, _ in rows] == [f"N{n}" for n in range(1, 32)]
+    assert lost == []
