@@ -33,6 +33,7 @@ def generate(
     `source` is a folder, or ``-`` for `stdin`. Raises `errors.Error` for what stops the whole run.
     """
     ruled = operator.check_domains(operator.load(operator.config_path(config, environment)))
+    _refuse_hook(ruled.config)
     application = read_application(environment)
     deadline = Deadline(ruled.config.deadline)
     rows = _rows(ruled.config)
@@ -65,6 +66,12 @@ def _texts(
 
     folder = Path(source)
     return list(render(folder, application.settings(folder, environment.get("PATH", "")), deadline))
+
+
+def _refuse_hook(config: Config) -> None:
+    """Raise where the operator counts on a check at sync time that this version does not make."""
+    if config.hook.enabled or config.hook.proof:
+        raise FileFaults([f"{config.file}: hook: this version adds no hook; leave it out until one does"])
 
 
 def _rows(config: Config) -> list[Row]:
