@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
 from pathlib import Path
 
 from argocd_provenance.cli import answers, gate, operator
@@ -61,28 +60,21 @@ def answer(asked: Asked, environment: Mapping[str, str], progress: gate.Progress
     """The report about everything asked for. Raises `OperatorError` where the question itself is wrong."""
     if not asked.references:
         raise UsageError("name an image, or an artifact after --bundle")
-    ruled = _trust(_ruled(asked, environment), asked)
+    ruled = operator.check_domains(_trust(_ruled(asked, environment), asked))
     if asked.bundle is not None:
         from argocd_provenance.cli.offline import judge_bundle
 
-        return judge_bundle(asked, operator.check_domains(ruled), today())
-    ruled = operator.check_domains(ruled)
+        return judge_bundle(asked, ruled, gate.today())
     hosts = frozenset(_typed(text).repository.host for text in asked.references)
-    own = bool(asked.policies) or asked.demands().any
     policies = tuple(replace(p, applications=None) for p in ruled.policies)
-    rules = Rules(policies, ruled.config.unmatched, None, today())
+    rules = Rules(policies, ruled.config.unmatched, None, gate.today())
     decided = gate.ask(
         list(asked.references), ruled, rules, Deadline(ruled.config.deadline), progress, ruled.hosts() | hosts
     )
     return Report(
         worst_first([answers.image_report(one) for one in decided.values()]),
-        notes=_notes(ruled.policies) if own or policies else (),
+        notes=_notes(ruled.policies),
     )
-
-
-def today() -> date:
-    """The day, in UTC, on which exceptions expire."""
-    return datetime.now(UTC).date()
 
 
 def read_bytes(path: Path, option: str) -> bytes:

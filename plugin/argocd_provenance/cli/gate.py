@@ -1,7 +1,7 @@
 """`generate`, put together: the edges meet the pipeline here."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -113,10 +113,15 @@ def ask(
         return Run(rules, client, lambda: verifier(ruled), deadline, progress).decide(texts)
 
 
+def today() -> date:
+    """The day, in UTC, on which exceptions expire."""
+    return datetime.now(UTC).date()
+
+
 def _rules(ruled: Operator, application: ArgoApplication) -> Rules:
     unmatched = "deny" if application.parameters.deny_unmatched else ruled.config.unmatched
     who = Application(application.name, application.project, application.repository)
-    return Rules(ruled.policies, unmatched, who, datetime.now(UTC).date(), enforce=application.parameters.enforce)
+    return Rules(ruled.policies, unmatched, who, today(), enforce=application.parameters.enforce)
 
 
 def _templated(rendered: Rendered) -> frozenset[str]:

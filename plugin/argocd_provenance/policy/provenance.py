@@ -13,12 +13,8 @@ from typing import Any
 
 from argocd_provenance.evidence.values import PROVENANCE_V02, PROVENANCE_V1, Evidence
 
-# Before @actions/attest 1.3.0 (2024-06) the builder was the kind of runner, and the build type another.
+# Before @actions/attest 1.3.0 (2024-06) the builder was the kind of runner.
 _FIRST_ERA_BUILDER = re.compile(r"https://github\.com/actions/runner/(github-hosted|self-hosted)")
-GITHUB_BUILD_TYPES = frozenset({
-    "https://actions.github.io/buildtypes/workflow/v1",
-    "https://slsa-framework.github.io/github-actions-buildtypes/workflow/v1",
-})  # fmt: skip
 _GIT_URI = re.compile(r"(?:git\+)?(https://[^@\s]+?)(?:\.git)?(?:@(\S+))?")
 
 
