@@ -7,7 +7,7 @@ TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/argocd-provenance/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PIP_NO_INPUT := 1
 
-.PHONY: demo test lint format ci peers corpus mutations bench tools clean
+.PHONY: demo test lint format ci peers cluster corpus mutations bench tools servers kube clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/argocd-provenance demo
@@ -25,12 +25,16 @@ format: $(VENV)/.lint
 	$(BIN)/ruff check --fix plugin tests benchmarks
 	$(BIN)/ruff format plugin tests benchmarks
 
-ci: lint test tools peers mutations
+ci: lint test peers cluster mutations
 
-peers: $(VENV)/.test tools
+peers: $(VENV)/.peers tools servers
 	PATH="$(TOOLS):$$PATH" $(BIN)/python -m pytest -m "peers and not corpus" tests
 
-corpus: $(VENV)/.test tools
+# Argo CD on a Kubernetes API of its own, in a network that has loopback only.
+cluster: $(VENV)/.peers tools servers kube
+	PATH="$(TOOLS):$$PATH" tests/argocd/loopback $(BIN)/python -m pytest -m cluster tests
+
+corpus: $(VENV)/.peers tools servers
 	@test -n "$(CORPUS)" || { echo "make corpus CORPUS=DIR: a folder of real images, bundles and documents" >&2; exit 2; }
 	PATH="$(TOOLS):$$PATH" CORPUS="$(abspath $(CORPUS))" $(BIN)/python -m pytest -m corpus tests
 
@@ -43,6 +47,9 @@ bench: $(VENV)/.runtime
 tools:
 	@TOOLS="$(TOOLS)" bash tests/peers/install
 
+servers kube: tools
+	@TOOLS="$(TOOLS)" bash tests/argocd/build $@
+
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "argocd-provenance needs Python 3.11 or newer; set PYTHON=/path/to/python3" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
@@ -54,6 +61,10 @@ $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.test: $(VENV)/.runtime
 	$(PIP) install --group test
+	@touch $@
+
+$(VENV)/.peers: $(VENV)/.test
+	$(PIP) install --group peers
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.test

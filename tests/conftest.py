@@ -1,9 +1,14 @@
 """What all tests share."""
 
+import json
 import os
+import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from support.argocd import PLUGIN, ArgoCD, StandIn, plugin_file
 
 # The same examples every time, and no opinion about a busy machine; HYPOTHESIS_PROFILE=explore looks for new ones.
 settings.register_profile("house", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -14,3 +19,44 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--update-golden`` rewrites what the golden folders expect."""
     parser.addoption("--update-golden", action="store_true", help="rewrite expected files of tests/golden")
+
+
+# What a plugin sees, told as an object: the same questions to Argo CD's servers and to the stand-in.
+PROBE = """
+import json, os, stat, sys
+seen = {"environment": dict(os.environ), "stdin": sys.stdin.read(), "files": {}}
+for folder, _, names in os.walk("."):
+    for name in names:
+        path = os.path.join(folder, name)
+        seen["files"][path] = os.readlink(path) if os.path.islink(path) else oct(stat.S_IMODE(os.stat(path).st_mode))
+print(json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "seen"}, "data": {"seen": json.dumps(seen)}}))
+"""
+
+
+def stub(name: str, script: str) -> str:
+    """The plugin.yaml of a plugin that runs a Python script."""
+    command = [sys.executable, "-I", "-c", script]
+    kind = {"apiVersion": "argoproj.io/v1alpha1", "kind": "ConfigManagementPlugin", "metadata": {"name": name}}
+    return json.dumps(kind | {"spec": {"generate": {"command": command}}})
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArgoCD]:
+    """Argo CD's plugin server and repo-server with our plugin and `probe`; only tests marked ``peers`` ask for it."""
+    plugins = {PLUGIN: plugin_file(sys.executable), "probe": stub("probe", PROBE)}
+    with ArgoCD(tmp_path_factory.mktemp("argo"), plugins=plugins) as argo:
+        yield argo
+
+
+@pytest.fixture(scope="session")
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> StandIn:
+    """The same, played in Python."""
+    plugins = {PLUGIN: plugin_file(sys.executable), "probe": stub("probe", PROBE)}
+    return StandIn(tmp_path_factory.mktemp("argo"), plugins=plugins)
+
+
+@pytest.fixture(params=["stand-in", pytest.param("servers", marks=pytest.mark.peers)])
+def argo(request: pytest.FixtureRequest) -> ArgoCD | StandIn:
+    """Either of them: what a test expects of this must hold in both."""
+    answering: ArgoCD | StandIn = request.getfixturevalue(request.param.replace("-", "_"))
+    return answering
