@@ -1,16 +1,12 @@
 """Runs a renderer's program, and nothing of ours goes with it.
 
-The law: an argument list and no shell, an environment we wrote, no input, a home that is deleted afterwards, and
-limits on time and output. The child dies with us: Argo CD kills us without warning, and whoever sits in another
-process group would live on.
+The law: an argument list and no shell, an environment we wrote, no input, a home that is deleted afterwards, limits on
+time and output, and the fences of `confinement`. Whatever the program started dies with it, and with us.
 """
 
-import contextlib
-import ctypes
 import os
 import selectors
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -19,12 +15,14 @@ from pathlib import Path
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import DeadlineExceeded, RenderError
+from argocd_provenance.render.confinement import Access, Confinement
 
 # Argo CD's own limit for a plugin's whole answer is 100 MB; no render comes near.
 _OUTPUT_LIMIT = 64 * 1024 * 1024
 _STDERR_KEPT = 64 * 1024
 _STDERR_QUOTED = 1500
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# Seconds in which a supervisor kills what it supervises; it takes milliseconds.
+_SWEEP = 5.0
 
 # Loopback's discard port: what a renderer would fetch, after all that was refused before, goes nowhere.
 _NO_NETWORK = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
@@ -52,33 +50,29 @@ def run(
     arguments: Sequence[str],
     cwd: Path,
     environment: Callable[[Path], Mapping[str, str]],
-    masked: Sequence[Path],
+    folders: Sequence[Path],
     deadline: Deadline,
+    *,
+    writable: Sequence[Path] = (),
+    network: bool = False,
 ) -> str:
     """What the program printed; raises `RenderError` if it fails, and `DeadlineExceeded` once the time is over.
 
     `environment` gets the child's home, a folder that is deleted afterwards, and returns what the child sees beside
-    it. `masked` are folders whose paths are left out of what is quoted.
+    it. The child reads `folders` and `writable`, writes `writable` and its home, and opens a socket only where the
+    `network` is its business. Paths of all these folders are left out of what is quoted.
     """
     name = Path(arguments[0]).name
     with tempfile.TemporaryDirectory(prefix="argocd-provenance-") as made:
-        home = Path(made)
-        child = subprocess.Popen(  # noqa: S603 - an argument list, by absolute path
-            arguments,
-            cwd=cwd,
-            env={**_base(home), **environment(home)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,
-            preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - two system calls, made ready before the fork
-        )
+        home = Path(os.path.realpath(made))
+        access = Access((*folders, cwd), tuple(writable), network=network)
+        child = _start(arguments, cwd, {**_base(home), **environment(home)}, access, home, deadline)
         try:
             out, err = _collect(child, name, deadline)
             status = child.wait()
         finally:
-            _kill(child)
-    said = _quoted(err, [*masked, home])
+            _end(child)
+    said = _quoted(err, [*folders, *writable, home])
     if status:
         how = f"was ended by signal {-status}" if status < 0 else f"failed (exit {status})"
         raise RenderError(f"{name} {how}: {said or 'it said nothing'}")
@@ -86,6 +80,30 @@ def run(
         return out.decode()
     except UnicodeDecodeError as error:
         raise RenderError(f"{name} printed something that is not UTF-8 (byte {error.start})") from error
+
+
+def _start(
+    arguments: Sequence[str], cwd: Path, variables: Mapping[str, str], access: Access, home: Path, deadline: Deadline
+) -> subprocess.Popen[bytes]:
+    """The program behind its fences, under a supervisor in a process group of its own."""
+    program = Path(os.path.realpath(arguments[0]))
+    try:
+        confinement = Confinement(program, access, home, deadline.remaining())
+        try:
+            return subprocess.Popen(  # noqa: S603 - an argument list, by absolute path
+                arguments,
+                cwd=cwd,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                process_group=0,
+                preexec_fn=confinement.enter,  # noqa: PLW1509 - system calls, made ready before the fork
+            )
+        finally:
+            confinement.close()
+    except (OSError, subprocess.SubprocessError) as error:
+        raise RenderError(f"{program.name} cannot be started behind its fences: {error}") from error
 
 
 def _base(home: Path) -> dict[str, str]:
@@ -100,17 +118,6 @@ def _base(home: Path) -> dict[str, str]:
         **folders,
         **_NO_NETWORK,
     }
-
-
-def _die_with(parent: int) -> Callable[[], None]:
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-
-    def prepare() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it died before the call
-            os._exit(1)
-
-    return prepare
 
 
 def _collect(child: subprocess.Popen[bytes], name: str, deadline: Deadline) -> tuple[bytes, bytes]:
@@ -136,11 +143,14 @@ def _collect(child: subprocess.Popen[bytes], name: str, deadline: Deadline) -> t
     return bytes(out), bytes(err)
 
 
-def _kill(child: subprocess.Popen[bytes]) -> None:
-    """End the child's whole group, also when the child itself is done: nobody stays behind."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End the program and all that it started, also when the program itself is done: nobody stays behind."""
+    child.terminate()  # to the supervisor: it kills the others, and goes last
+    try:
+        child.wait(_SWEEP)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def _quoted(stderr: bytes, masked: Sequence[Path]) -> str:

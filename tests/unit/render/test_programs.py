@@ -4,7 +4,6 @@ The programs are stand-ins that print how they were called; the real ones are ca
 """
 
 import os
-import select
 import stat
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from argocd_provenance.deadline import Deadline
-from argocd_provenance.errors import DeadlineExceeded, RenderError
+from argocd_provenance.errors import RenderError
 from argocd_provenance.render import Settings, render
 
 ECHO = "import os, sys\nprint(sys.argv[1:])\nprint(os.getcwd())\nprint(sorted(os.environ.items()))\n"
@@ -183,50 +182,3 @@ class TestHowTheyFail:
 
         with pytest.raises(RenderError, match="not UTF-8"):
             output(chart, Settings(name="a", search_path=programs(tmp_path, body)))
-
-
-class TestHowTheyEnd:
-    def test_the_deadline_ends_the_program_and_its_children(self, tmp_path: Path, chart: Path) -> None:
-        """The whole group goes: no grandchild holds anything open once we return."""
-        pipe = tmp_path / "alive"
-        os.mkfifo(pipe)
-        body = (
-            "import os, time\nos.fork()\n"
-            f"os.write(os.open({str(pipe)!r}, os.O_WRONLY), b'x')\nprint('x', flush=True)\ntime.sleep(60)"
-        )
-        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-        alive = bytearray()
-
-        def clock() -> float:
-            """Late as soon as both processes have said that they are there."""
-            if select.select([reader], [], [], 0)[0]:
-                alive.extend(os.read(reader, 2))
-            return 100.0 if len(alive) == 2 else 0.0
-
-        try:
-            with pytest.raises(DeadlineExceeded, match="before helm was done"):
-                render(chart, Settings(name="a", search_path=programs(tmp_path, body)), Deadline(60, clock=clock))
-            closed, _, _ = select.select([reader], [], [], 10)
-        finally:
-            os.close(reader)
-
-        assert closed == [reader]
-
-    def test_the_program_dies_with_us(self, tmp_path: Path, chart: Path) -> None:
-        """Argo CD kills us without warning; what we started must not live on."""
-        pipe = tmp_path / "alive"
-        os.mkfifo(pipe)
-        place = programs(
-            tmp_path, f"import os, time\nos.write(os.open({str(pipe)!r}, os.O_WRONLY), b'x')\ntime.sleep(60)"
-        )
-        ours = os.fork()
-        if not ours:
-            output(chart, Settings(name="a", search_path=place))
-            os._exit(0)
-        with pipe.open("rb", buffering=0) as reader:
-            started = reader.read(1)
-            os.kill(ours, 9)
-            os.waitpid(ours, 0)
-            closed, _, _ = select.select([reader], [], [], 10)
-
-        assert (started, closed) == (b"x", [reader])
