@@ -1,5 +1,6 @@
 """The files that an operator applies agree with each other, with Argo CD's rules, and with the program."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 import yaml
 
 from argocd_provenance import __version__
-from argocd_provenance.argocd.parameters import parse_parameters
+from argocd_provenance.argocd.parameters import KNOWN, parse_parameters
 from argocd_provenance.config import load_config
 from argocd_provenance.policy.load import load_policies
 
@@ -66,9 +67,20 @@ class TestPluginFile:
         parameters = load("plugin.yaml")["spec"]["parameters"]
 
         assert list(parameters) == ["static"]
+        values = {"policy.mode": "enforce", "policy.unmatched": "deny", "helm.kubeVersion": "1.33.0"}
+        values |= dict.fromkeys(("helm.values", "helm.valuesObject"), "{a: 1}") | {"kustomize.patches": "[]"}
+        forms = {"map": {"a": "1"}, "array": ["a"]}
         for parameter in parameters["static"]:
-            value = {"policy.mode": "enforce", "policy.unmatched": "deny"}.get(parameter["name"], "true")
-            parse_parameters(f'[{{"name": "{parameter["name"]}", "string": "{value}"}}]')
+            name, form = parameter["name"], parameter.get("collectionType", "string")
+            parse_parameters(json.dumps([{"name": name, form: forms.get(form, values.get(name, "true"))}]))
+
+    def test_announces_every_parameter_that_says_something(self) -> None:
+        """Those that Argo CD accepts and ignores are accepted, and not offered."""
+        announced = [p["name"] for p in load("plugin.yaml")["spec"]["parameters"]["static"]]
+        silent = {"helm.version", "helm.passCredentials", "kustomize.kubeVersion", "kustomize.apiVersions"}
+
+        assert set(announced) == set(KNOWN) - silent
+        assert len(announced) == len(set(announced))
 
 
 class TestSidecar:
@@ -196,8 +208,6 @@ class TestExamples:
 
     def test_the_applications_parameters_are_understood(self) -> None:
         """As Argo CD hands them over."""
-        import json
-
         parameters = load("examples/application.yaml")["spec"]["source"]["plugin"]["parameters"]
 
         assert parse_parameters(json.dumps(parameters)).enforce

@@ -23,14 +23,16 @@ _FOR_RENDERERS = (
     "ARGOCD_APP_SOURCE_REPO_URL",
     "ARGOCD_APP_SOURCE_PATH",
     "ARGOCD_APP_SOURCE_TARGET_REVISION",
-    "KUBE_VERSION",
-    "KUBE_API_VERSIONS",
 )
+_GIVEN = "ARGOCD_ENV_"
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """Whose manifests are rendered. `namespace` is the destination's; `path` is that of the source in its repository."""
+    """Whose manifests are rendered. `namespace` is the destination's; `path` is that of the source in its repository.
+
+    `given` is the Application's ``plugin.env`` (``ARGOCD_ENV_…``).
+    """
 
     name: str
     namespace: str
@@ -42,6 +44,7 @@ class Application:
     kube_version: str
     api_versions: tuple[str, ...]
     variables: Mapping[str, str]
+    given: Mapping[str, str]
 
     def settings(self, source: Path, search_path: str) -> Settings:
         """How `source` is rendered for this Application, by the programs on `search_path`."""
@@ -51,8 +54,12 @@ class Application:
             kube_version=self.kube_version,
             api_versions=self.api_versions,
             root=source_root(source, self.path),
+            kind=self.parameters.kind,
             directory=self.parameters.directory,
+            helm=self.parameters.helm,
+            kustomize=self.parameters.kustomize,
             variables=self.variables,
+            given=self.given,
             search_path=search_path,
         )
 
@@ -71,6 +78,7 @@ def read_application(environment: Mapping[str, str]) -> Application:
         kube_version=environment.get("KUBE_VERSION", ""),
         api_versions=tuple(version for version in versions if version),
         variables={name: environment[name] for name in _FOR_RENDERERS if name in environment},
+        given={name: value for name, value in environment.items() if name.startswith(_GIVEN)},
     )
 
 

@@ -10,26 +10,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from argocd_provenance.argocd import rendering
+from argocd_provenance.argocd.forms import Given, read_form
 from argocd_provenance.errors import UsageError
-from argocd_provenance.render import DirectoryOptions
+from argocd_provenance.render import DirectoryOptions, HelmOptions, KustomizeOptions
+from argocd_provenance.render.settings import Kind
 
-_KNOWN: Mapping[str, str] = {
-    "policy.mode": "enforce",
-    "policy.unmatched": "deny",
-    "directory.recurse": '"true" or "false"',
-    "directory.include": "a glob",
-    "directory.exclude": "a glob",
-}
+# The tightening ones: each has one legal value.
+_STRICTER: Mapping[str, str] = {"policy.mode": "enforce", "policy.unmatched": "deny"}
+KNOWN: tuple[str, ...] = (*_STRICTER, *rendering.FORMS)
 _FORMS = ("string", "array", "map")
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What an Application asks for: stricter policy, and how its folder is read."""
+    """What an Application asks for: stricter policy, and how its folder is rendered.
+
+    `kind` is the type that it names by giving parameters of it; without any, the folder decides.
+    """
 
     enforce: bool = False
     deny_unmatched: bool = False
+    kind: Kind | None = None
     directory: DirectoryOptions = field(default_factory=DirectoryOptions)
+    helm: HelmOptions = field(default_factory=HelmOptions)
+    kustomize: KustomizeOptions = field(default_factory=KustomizeOptions)
 
 
 def parse_parameters(text: str) -> Parameters:
@@ -43,7 +48,7 @@ def parse_parameters(text: str) -> Parameters:
         raise UsageError(f"ARGOCD_APP_PARAMETERS: not JSON ({error})") from error
     if not isinstance(listed, list | None):
         raise UsageError("ARGOCD_APP_PARAMETERS: not a list of parameters")
-    values: dict[str, str] = {}
+    values: dict[str, Given] = {}
     for entry in listed or ():
         name, value = _parameter(entry)
         if name in values:
@@ -52,44 +57,40 @@ def parse_parameters(text: str) -> Parameters:
     return Parameters(
         enforce=_only(values, "policy.mode"),
         deny_unmatched=_only(values, "policy.unmatched"),
-        directory=DirectoryOptions(
-            recurse=_flag(values, "directory.recurse"),
-            include=values.get("directory.include", ""),
-            exclude=values.get("directory.exclude", ""),
-        ),
+        kind=rendering.kind(values),
+        directory=rendering.directory(values),
+        helm=rendering.helm(values),
+        kustomize=rendering.kustomize(values),
     )
 
 
-def _parameter(entry: Any) -> tuple[str, str]:
-    """Name and value of one entry: ``{"name": …, "string": …}``."""
+def _parameter(entry: Any) -> tuple[str, Given]:
+    """Name and value of one entry: ``{"name": …}`` and one of ``string``, ``array`` and ``map``."""
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
         raise UsageError("a plugin parameter without a name")
     name = entry["name"]
     if name == "hook":
         raise UsageError("plugin parameter 'hook' is not supported by this version")
-    if name not in _KNOWN:
-        close = difflib.get_close_matches(name, _KNOWN, n=1)
-        known = ", ".join(_KNOWN)
+    if name in rendering.REFUSED:
+        raise UsageError(f"plugin parameter {name!r}: {rendering.REFUSED[name]}")
+    if name not in KNOWN:
+        close = difflib.get_close_matches(name, KNOWN, n=1)
         raise UsageError(
-            f"unknown plugin parameter {name!r}{f' (did you mean {close[0]!r}?)' if close else ''}; known are {known}"
+            f"unknown plugin parameter {name!r}{f' (did you mean {close[0]!r}?)' if close else ''}; known are {', '.join(KNOWN)}"
         )
+    forms = rendering.FORMS.get(name, ("string",))
     given = [form for form in _FORMS if entry.get(form) is not None]
-    if given != ["string"] or not isinstance(entry["string"], str) or set(entry) - {"name", *_FORMS}:
-        raise UsageError(f"plugin parameter {name!r} takes `string: …` and nothing else")
-    return name, entry["string"]
-
-
-def _only(values: Mapping[str, str], name: str) -> bool:
-    """Whether `name` is given; its one legal value is the strict one."""
-    if name in values and values[name] != _KNOWN[name]:
+    if len(given) != 1 or given[0] not in forms or set(entry) - {"name", *_FORMS}:
         raise UsageError(
-            f"plugin parameter {name!r} can only be {_KNOWN[name]!r}, not {values[name]!r}: an Application may tighten, never loosen"
+            f"plugin parameter {name!r} takes `{'` or `'.join(f'{form}: …' for form in forms)}` and nothing else"
+        )
+    return name, read_form(name, given[0], entry[given[0]])
+
+
+def _only(values: Mapping[str, Given], name: str) -> bool:
+    """Whether `name` is given; its one legal value is the strict one."""
+    if name in values and values[name] != _STRICTER[name]:
+        raise UsageError(
+            f"plugin parameter {name!r} can only be {_STRICTER[name]!r}, not {values[name]!r}: an Application may tighten, never loosen"
         )
     return name in values
-
-
-def _flag(values: Mapping[str, str], name: str) -> bool:
-    value = values.get(name, "false")
-    if value not in ("true", "false"):
-        raise UsageError(f"plugin parameter {name!r} is {_KNOWN[name]}, not {value!r}")
-    return value == "true"

@@ -11,10 +11,18 @@ from pathlib import Path
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RenderError
 from argocd_provenance.render import directory, helm, kustomize
-from argocd_provenance.render.settings import DirectoryOptions, Settings
+from argocd_provenance.render.settings import DirectoryOptions, HelmOptions, JsonnetOptions, KustomizeOptions, Settings
 from argocd_provenance.render.symlinks import check_symlinks
 
-__all__ = ["DirectoryOptions", "Settings", "kind_of", "render"]
+__all__ = [
+    "DirectoryOptions",
+    "HelmOptions",
+    "JsonnetOptions",
+    "KustomizeOptions",
+    "Settings",
+    "kind_of",
+    "render",
+]
 
 _RENDERERS = {"directory": directory.render, "kustomize": kustomize.render, "helm": helm.render}
 
@@ -31,7 +39,7 @@ def render(source: Path, settings: Settings, deadline: Deadline) -> Sequence[tup
     if not source.is_relative_to(root):
         raise RenderError(f"{source.name}: lies outside of its source's root")
     deadline.check("rendering began")
-    kind = kind_of(source)
+    kind = settings.kind or kind_of(source)
     check_symlinks(source if kind == "directory" else root, root, deadline)
     return _RENDERERS[kind](source, root, settings, deadline)
 

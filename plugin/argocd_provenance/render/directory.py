@@ -4,6 +4,7 @@ Rules: ``reposerver/repository/repository.go``, findManifests. Hidden files are 
 taken, skipped for a reason of Argo CD's, or an error that names it; never half.
 """
 
+import codecs
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -11,13 +12,16 @@ from pathlib import Path
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RenderError
+from argocd_provenance.render import jsonnet
 from argocd_provenance.render.globs import GlobError, glob
 from argocd_provenance.render.manifests import check_json, is_manifest
 from argocd_provenance.render.settings import DirectoryOptions, Settings
 from argocd_provenance.render.symlinks import inside
 
 _NAME = re.compile(r".*\.(yaml|yml|json|jsonnet)", re.DOTALL)
-_SKIP = b"+argocd:skip-file-rendering"
+_SKIP = "+argocd:skip-file-rendering"
+_JSONNET = ".jsonnet"
+_MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"), (b"", "utf-8-sig"))
 
 # reposerver.max.combined.directory.manifests.size, by default 10M.
 _SUM_OF_SIZES = 10_000_000
@@ -25,16 +29,18 @@ _SUM_OF_SIZES = 10_000_000
 
 def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> Sequence[tuple[str, str]]:
     """The manifests among the files of `source`, in Argo CD's order; raises `RenderError`."""
-    candidates = _candidates(source, root, settings.directory)
-    texts = []
-    for name in candidates:
+    found = {}
+    for name in _candidates(source, root, settings.directory):
         deadline.check(f"{name!r} was read")
-        content = (source / name).read_bytes()
-        if _SKIP in content:
+        text = _decoded(name, (source / name).read_bytes())
+        if _SKIP not in text:
+            found[name] = text
+    evaluated = jsonnet.evaluate([name for name in found if name.endswith(_JSONNET)], source, root, settings, deadline)
+    texts = []
+    for name, text in found.items():
+        if name.endswith(_JSONNET):
+            texts += [(name, made) for made in evaluated[name]]
             continue
-        if name.endswith(".jsonnet"):
-            raise RenderError(f"{name!r}: jsonnet is not supported; render it in CI, or name it in directory.exclude")
-        text = _decoded(name, content)
         if name.endswith(".json"):
             check_json(name, text)
         elif not is_manifest(name, text):
@@ -59,7 +65,7 @@ def _candidates(source: Path, root: Path, options: DirectoryOptions) -> list[str
         if not path.is_file() or excluded(name) or not included(name):
             continue
         found.append(name)
-        total += 0 if name.endswith(".jsonnet") else path.stat().st_size
+        total += 0 if name.endswith(_JSONNET) else path.stat().st_size
         if total > _SUM_OF_SIZES:
             raise RenderError(f"the manifests of the folder exceed {_SUM_OF_SIZES} bytes together, at {name!r}")
     return found
@@ -87,7 +93,9 @@ def _matcher(parameter: str, pattern: str, without: bool) -> Callable[[str], boo
 
 
 def _decoded(name: str, content: bytes) -> str:
+    """The text of `content`: UTF-8, or UTF-16 with a byte order mark (TomOnTime/utfutil, as Argo CD)."""
+    encoding = next(encoding for mark, encoding in _MARKS if content.startswith(mark))
     try:
-        return content.decode("utf-8-sig")
+        return content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise RenderError(f"{name!r}: not UTF-8 (byte {error.start})") from error
+        raise RenderError(f"{name!r}: not {encoding.upper().removesuffix('-SIG')} (byte {error.start})") from error

@@ -3,27 +3,20 @@
 The law: helm reads the chart folder and what we pass, and fetches nothing; dependencies stand in ``charts/``.
 """
 
-import json
-import os
 import re
-import tarfile
-import zlib
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from pathlib import Path
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RenderError
 from argocd_provenance.render.process import Program, run
+from argocd_provenance.render.schemas import check_schemas
 from argocd_provenance.render.settings import Settings
+from argocd_provenance.render.substitution import substitute
+from argocd_provenance.render.valuefiles import parameter_file, value_files
 
 PROGRAM = Program("helm", "4.2.4")
-_REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
-# Those that helm's reader has built in (santhosh-tekuri/jsonschema: draft.go); any other is a place to fetch.
-_DRAFT = re.compile(r"https?://json-schema\.org/(?:draft-0[467]/|draft/2019-09/|draft/2020-12/)?schema#?")
-# helm's own limits for a chart's archive: files, and bytes unpacked (helm: pkg/chart/v2/loader/archive).
-_PACKED_FILES, _PACKED_SIZE = 10_000, 100 * 1024 * 1024
-_PACKED_DEPTH = 3
 _MISSING = "missing in charts/"
 _HOMES = (
     "CACHE_HOME",
@@ -34,7 +27,8 @@ _HOMES = (
     "REPOSITORY_CACHE",
     "REPOSITORY_CONFIG",
 )
-
+# k8s.io/apimachinery/pkg/util/version, ParseGeneric: what follows the numbers is not looked at.
+_VERSION = re.compile(r"\s*v?([0-9]+(?:\.[0-9]+)+)")
 
 NAMELESS = "release-name"
 
@@ -42,92 +36,81 @@ NAMELESS = "release-name"
 def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> Sequence[tuple[str, str]]:
     """What ``helm template`` prints for the chart in `source`; raises `RenderError`."""
     check_schemas(source)
-    command = [PROGRAM.find(settings.search_path), *arguments(settings)]
-    try:
-        text = run(command, source, environment, (source, root), deadline)
-    except RenderError as error:
-        if _MISSING in str(error):
-            raise RenderError(
-                f"chart dependencies are not fetched in this version: run `helm dependency build` and commit charts/. {error}"
-            ) from error
-        raise
+    program = PROGRAM.find(settings.search_path)
+    with tempfile.TemporaryDirectory(prefix="argocd-provenance-") as made:
+        given = arguments(settings, *_files(source, root, settings, Path(made)))
+        try:
+            text = run([program, *given], source, environment, (source, root, Path(made)), deadline)
+        except RenderError as error:
+            if _MISSING in str(error):
+                raise RenderError(
+                    f"chart dependencies are not fetched in this version: run `helm dependency build` and commit charts/. {error}"
+                ) from error
+            raise
     return [("helm template", text)]
 
 
-def check_schemas(source: Path) -> None:
-    """Raise `RenderError` for a ``values.schema.json`` that refers to anything but itself: helm would fetch or open it.
-
-    In folders, in those that links lead to, and in the archives of ``charts/``: helm reads them all.
-    """
-    seen: set[str] = set()
-    for parent, folders, files in os.walk(source, followlinks=True):
-        real = os.path.realpath(parent)
-        folders[:] = [] if real in seen else sorted(folders)
-        seen.add(real)
-        for name in sorted(files):
-            path = Path(parent, name)
-            if name == "values.schema.json":
-                _check_schema(path.read_bytes, os.path.relpath(path, source))
-            elif name.endswith(".tgz") and path.parent.name == "charts":
-                with path.open("rb") as packed:
-                    _check_packed(packed, os.path.relpath(path, source))
+def _files(source: Path, root: Path, settings: Settings, made: Path) -> tuple[list[Path], dict[str, Path]]:
+    """The values files, and the file of each file parameter; what stands in parameters itself is written to `made`."""
+    values = value_files(source, root, settings, _fetch_nothing)
+    if settings.helm.values:
+        inline = made / "values.yaml"
+        inline.write_text(settings.helm.values, encoding="utf-8")
+        values.append(inline)
+    parameters = settings.helm.file_parameters
+    return values, {
+        name: parameter_file(parameters[name], source, root, settings, _fetch_nothing) for name in parameters
+    }
 
 
-def _check_packed(packed: IO[bytes], name: str, depth: int = 1) -> None:
-    """The schemas of a dependency that is committed as an archive, which helm unpacks in memory."""
-    try:
-        with tarfile.open(fileobj=packed, mode="r:gz") as archive:
-            for count, member in enumerate(archive):
-                if count > _PACKED_FILES or archive.offset + member.size > _PACKED_SIZE:
-                    raise RenderError(f"{name!r}: holds more than a chart does")
-                content = archive.extractfile(member) if member.isfile() else None
-                inner = PurePosixPath(member.name).name
-                if content is not None and inner == "values.schema.json":
-                    _check_schema(content.read, f"{name}: {member.name}")
-                elif content is not None and inner.endswith(".tgz"):
-                    if depth == _PACKED_DEPTH:
-                        raise RenderError(f"{name!r}: archives within archives; unpack them into charts/")
-                    _check_packed(content, f"{name}: {member.name}", depth + 1)
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise RenderError(f"{name!r}: cannot be read as an archive") from error
+def _fetch_nothing(address: str) -> Path:
+    raise RenderError(f"{address[:200]!r}: nothing is fetched in this version; copy it into the repository")
 
 
-def _check_schema(read: Callable[[], bytes], name: str) -> None:
-    try:
-        waiting: list[Any] = [json.loads(read())]
-    except (ValueError, RecursionError, OSError) as error:
-        raise RenderError(f"{name!r}: cannot be read as JSON") from error
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            for key in _REFERENCES & value.keys():
-                if isinstance(value[key], str) and not value[key].startswith("#"):
-                    raise RenderError(
-                        f"{name!r}: {key} {value[key][:200]!r}: nothing is fetched; copy it into the schema"
-                    )
-            schema = value.get("$schema")
-            if isinstance(schema, str) and not _DRAFT.fullmatch(schema):
-                raise RenderError(
-                    f"{name!r}: $schema {schema[:200]!r}: nothing is fetched; name a draft of JSON Schema"
-                )
-            waiting += value.values()
-        elif isinstance(value, list):
-            waiting += value
-
-
-def arguments(settings: Settings) -> list[str]:
-    """The arguments for helm, in Argo CD's order."""
+def arguments(settings: Settings, values: Sequence[Path] = (), files: Mapping[str, Path] | None = None) -> list[str]:
+    """The arguments for helm, in Argo CD's order; parameters, whose order there is random, by name."""
+    chart = settings.helm
     # Outside of Argo CD's own namespace an Application is called <namespace>_<name>, which is no release name.
     # A person who runs us by hand names no Application; then it is what helm itself calls a release without a name.
-    name = settings.name.rpartition("_")[2] or NAMELESS
+    name = chart.release_name or settings.name.rpartition("_")[2] or NAMELESS
     given = ["template", ".", "--name-template", name]
-    if settings.namespace:
-        given += ["--namespace", settings.namespace]
-    if settings.kube_version:
-        given += ["--kube-version", settings.kube_version]
-    for version in settings.api_versions:
+    given += _flag("--namespace", chart.namespace or settings.namespace)
+    given += _flag("--kube-version", _kube_version(chart.kube_version or settings.kube_version))
+    given += _set("--set", chart.parameters, lambda text: substitute(text, settings))
+    given += _set("--set-string", chart.string_parameters, lambda text: substitute(text, settings))
+    given += _set("--set-file", {name: str(path) for name, path in (files or {}).items()}, str)
+    for path in values:
+        given += ["--values", str(path)]
+    for version in chart.api_versions or settings.api_versions:
         given += ["--api-versions", version]
-    return [*given, "--include-crds"]
+    given += ["--include-crds"] * (not chart.skip_crds)
+    given += ["--skip-schema-validation"] * chart.skip_schema_validation
+    return given + ["--skip-tests"] * chart.skip_tests
+
+
+def _flag(name: str, value: str) -> list[str]:
+    return [name, value] if value else []
+
+
+def _set(flag: str, parameters: Mapping[str, str], filled: Callable[[str], str]) -> list[str]:
+    return [
+        part for name, value in sorted(parameters.items()) for part in (flag, f"{name}={_without_lists(filled(value))}")
+    ]
+
+
+def _without_lists(value: str) -> str:
+    """`value` as one text: a comma begins no second parameter, but in ``{a,b}`` (``cleanSetParameters``)."""
+    return value if value.startswith("{") and value.endswith("}") else re.sub(r"(?<!\\),", r"\\,", value)
+
+
+def _kube_version(text: str) -> str:
+    """The numbers of a version: ``v1.33.2-gke.1`` is 1.33.2."""
+    if not text:
+        return ""
+    found = _VERSION.match(text)
+    if found is None:
+        raise RenderError(f"{text!r} is no version of Kubernetes; write it as 1.33.0")
+    return ".".join(str(int(number)) for number in found[1].split("."))
 
 
 def environment(home: Path) -> Mapping[str, str]:

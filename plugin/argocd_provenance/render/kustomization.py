@@ -49,6 +49,16 @@ def check_local(source: Path, root: Path, deadline: Deadline) -> None:
             raise RenderError(f"more than {_FOLDER_LIMIT} bases")
 
 
+def is_local(entry: str, folder: Path, root: Path) -> bool:
+    """Whether `entry`, a component that an Application names, is there; raises `RenderError` for an address."""
+    if _ADDRESS.search(entry):
+        raise RenderError(
+            f"kustomize.components: {entry!r}: remote components are not fetched; copy it into the repository"
+        )
+    path = Path(os.path.realpath(folder / entry))
+    return path.exists() and inside(path, root)
+
+
 def _bases(folder: Path, root: Path) -> Iterator[Path]:
     """The folders that the kustomization of `folder` builds on, all that it names having been checked."""
     file = next((folder / name for name in NAMES if (folder / name).is_file()), None)

@@ -1,16 +1,24 @@
 """Kustomizations, by ``kustomize build`` as Argo CD calls it (``util/kustomize/kustomize.go``, Build).
 
 The law: no flag that runs code or leaves the folder (exec and alpha plugins, helm, no load restriction), and nothing
-remote: the kustomizations are read first, and what they name must be here.
+remote: the kustomizations are read first, and what they name must be here. What an Application changes is changed in a
+copy, by kustomize's own ``edit``, in Argo CD's order.
 """
 
+import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import yaml
+
 from argocd_provenance.deadline import Deadline
-from argocd_provenance.render.kustomization import NAMES, check_local
+from argocd_provenance.errors import RenderError
+from argocd_provenance.render import privatecopy
+from argocd_provenance.render.kustomization import NAMES, check_local, is_local
 from argocd_provenance.render.process import Program, run
-from argocd_provenance.render.settings import Settings
+from argocd_provenance.render.settings import KustomizeOptions, Settings
+from argocd_provenance.render.substitution import substitute
 
 __all__ = ["NAMES", "PROGRAM", "render"]
 
@@ -21,7 +29,18 @@ def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> 
     """What ``kustomize build`` prints for `source`, run in `root`; raises `RenderError`."""
     program = PROGRAM.find(settings.search_path)
     check_local(source, root, deadline)
+    if settings.kustomize == KustomizeOptions():
+        return [("kustomize build", _run([program, "build", str(source)], root, (source, root), settings, deadline))]
+    with tempfile.TemporaryDirectory(prefix="argocd-provenance-") as made:
+        place = privatecopy.copy(root, Path(made), deadline)
+        copied = place / source.relative_to(root)
+        _change(program, copied, place, settings, deadline)
+        check_local(copied, place, deadline)
+        text = _run([program, "build", str(copied)], place, (copied, place), settings, deadline)
+    return [("kustomize build", text)]
 
+
+def _run(command: list[str], cwd: Path, masked: Sequence[Path], settings: Settings, deadline: Deadline) -> str:
     def environment(home: Path) -> Mapping[str, str]:
         # The variables are those that Argo CD hands to kustomize, too.
         return {
@@ -30,5 +49,73 @@ def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> 
             "DOCKER_CONFIG": str(home / "docker"),
         }
 
-    text = run([program, "build", str(source)], root, environment, (source, root), deadline)
-    return [("kustomize build", text)]
+    return run(command, cwd, environment, masked, deadline)
+
+
+def _change(program: str, copied: Path, place: Path, settings: Settings, deadline: Deadline) -> None:
+    """Write what the Application asks for into the kustomization in `copied`, as Argo CD does."""
+    file = privatecopy.own(next(copied / name for name in NAMES if (copied / name).is_file()), place)
+    before, after = edits(settings, copied, place)
+    for edit in before:
+        _run([program, "edit", *edit], copied, (copied, place), settings, deadline)
+    if settings.kustomize.patches:
+        _add_patches(file, settings.kustomize.patches)
+    for edit in after:
+        _run([program, "edit", *edit], copied, (copied, place), settings, deadline)
+
+
+def edits(settings: Settings, source: Path, root: Path) -> tuple[list[list[str]], list[list[str]]]:
+    """The arguments of each ``kustomize edit``, in Argo CD's order: before the patches are added, and after them."""
+    asked = settings.kustomize
+    before = []
+    if asked.name_prefix:
+        before.append(["set", "nameprefix", "--", asked.name_prefix])
+    if asked.name_suffix:
+        before.append(["set", "namesuffix", "--", asked.name_suffix])
+    if asked.images:
+        before.append(["set", "image", "--", *(substitute(image, settings) for image in asked.images)])
+    if asked.replicas:
+        before.append(["set", "replicas", "--", *(f"{name}={count}" for name, count in sorted(asked.replicas.items()))])
+    if asked.common_labels:
+        flags = ["--force"] * asked.force_common_labels + ["--without-selector"] * asked.label_without_selector
+        flags += ["--include-templates"] * asked.label_include_templates
+        labels = {name: substitute(value, settings) for name, value in asked.common_labels.items()}
+        before.append(["add", "label", *flags, "--", *_pairs(labels)])
+    if asked.common_annotations:
+        flags = ["--force"] * asked.force_common_annotations
+        annotations = dict(asked.common_annotations)
+        if asked.common_annotations_envsubst:
+            annotations = {name: substitute(value, settings) for name, value in annotations.items()}
+        before.append(["add", "annotation", *flags, "--", *_pairs(annotations)])
+    if asked.namespace:
+        before.append(["set", "namespace", "--", asked.namespace])
+    components = [
+        written
+        for written in asked.components
+        if is_local(written, source, root) or not asked.ignore_missing_components
+    ]
+    return before, [["add", "component", "--", *components]] if components else []
+
+
+def _pairs(values: Mapping[str, str]) -> list[str]:
+    return [f"{name}:{value}" for name, value in sorted(values.items())]
+
+
+def _add_patches(file: Path, patches: Sequence[Mapping[str, object]]) -> None:
+    """Append to ``patches``; every other scalar stays as it is written, so that nothing is read in another way."""
+    try:
+        root = yaml.compose(file.read_bytes(), Loader=yaml.CSafeLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise RenderError(f"{file.name!r}: cannot be read as YAML") from error
+    if not isinstance(root, yaml.MappingNode):
+        raise RenderError(f"{file.name!r}: not one plain mapping")
+    ours = yaml.compose(json.dumps(patches, ensure_ascii=False), Loader=yaml.CSafeLoader)
+    key = yaml.ScalarNode("tag:yaml.org,2002:str", "patches")
+    value = next((value for name, value in root.value if name.value == "patches"), None)
+    if value is None:
+        root.value.append((key, ours))
+    elif isinstance(value, yaml.SequenceNode) and isinstance(ours, yaml.SequenceNode):
+        value.value += ours.value
+    else:
+        raise RenderError(f"{file.name!r}: patches is not a list")
+    file.write_text(yaml.serialize(root, Dumper=yaml.CSafeDumper, allow_unicode=True), encoding="utf-8")

@@ -61,8 +61,8 @@ class TestParameters:
         """Argo CD says `null` when there are none."""
         assert parse_parameters(text) == Parameters()
 
-    def test_all(self) -> None:
-        """Those of this version."""
+    def test_all_texts(self) -> None:
+        """As an Application has them."""
         values = {
             "policy.mode": "enforce",
             "policy.unmatched": "deny",
@@ -74,7 +74,10 @@ class TestParameters:
         parameters = parse_parameters(json.dumps([{"name": name, "string": value} for name, value in values.items()]))
 
         assert parameters == Parameters(
-            enforce=True, deny_unmatched=True, directory=DirectoryOptions(recurse=True, include="*.yaml", exclude="x*")
+            enforce=True,
+            deny_unmatched=True,
+            kind="directory",
+            directory=DirectoryOptions(recurse=True, include="*.yaml", exclude="x*"),
         )
 
     @pytest.mark.parametrize(

@@ -127,11 +127,18 @@ class TestWhatIsNoManifest:
         with pytest.raises(RenderError, match=name):
             rendered(tmp_path)
 
+    def test_utf_16_with_a_mark_is_read(self, tmp_path: Path) -> None:
+        """As in Argo CD; the text is that of the file."""
+        for name, encoding in (("a.yaml", "utf-16-le"), ("b.yaml", "utf-16-be")):
+            (tmp_path / name).write_bytes(("\ufeff" + POD).encode(encoding))
+
+        assert [text for _, text in render(tmp_path, Settings(), Deadline(60))] == [POD, POD]
+
 
 class TestLimits:
     def test_another_encoding_is_an_error(self, tmp_path: Path) -> None:
         """Nothing is guessed."""
-        (tmp_path / "a.yaml").write_bytes(POD.encode("utf-16"))
+        (tmp_path / "a.yaml").write_bytes(POD.encode() + "é".encode("latin-1"))
 
         with pytest.raises(RenderError, match=r"'a.yaml': not UTF-8"):
             rendered(tmp_path)
