@@ -19,6 +19,9 @@ from argocd_provenance.render.settings import Settings
 from argocd_provenance.render.substitution import substitute
 from argocd_provenance.render.symlinks import inside
 
+# Where this program lies: in an environment that is being worked on, that is not the interpreter's.
+_PACKAGES = Path(__file__).resolve().parents[2]
+
 
 def evaluate(
     names: Sequence[str], source: Path, root: Path, settings: Settings, deadline: Deadline
@@ -30,7 +33,7 @@ def evaluate(
         request = Path(made, "request.json")
         request.write_text(json.dumps(_request(names, source, root, settings)), encoding="utf-8")
         command = [sys.executable, "-I", "-m", __name__, str(request)]
-        printed = run(command, source, _environment, (source, root, Path(made)), deadline)
+        printed = run(command, source, _environment, (source, root, Path(made), _PACKAGES), deadline)
     evaluated: dict[str, str] = json.loads(printed)
     return {name: _objects(name, text) for name, text in evaluated.items()}
 

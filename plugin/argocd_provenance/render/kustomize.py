@@ -40,7 +40,15 @@ def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> 
     return [("kustomize build", text)]
 
 
-def _run(command: list[str], cwd: Path, masked: Sequence[Path], settings: Settings, deadline: Deadline) -> str:
+def _run(
+    command: list[str],
+    cwd: Path,
+    folders: Sequence[Path],
+    settings: Settings,
+    deadline: Deadline,
+    *,
+    writable: Sequence[Path] = (),
+) -> str:
     def environment(home: Path) -> Mapping[str, str]:
         # The variables are those that Argo CD hands to kustomize, too.
         return {
@@ -49,7 +57,7 @@ def _run(command: list[str], cwd: Path, masked: Sequence[Path], settings: Settin
             "DOCKER_CONFIG": str(home / "docker"),
         }
 
-    return run(command, cwd, environment, masked, deadline)
+    return run(command, cwd, environment, folders, deadline, writable=writable)
 
 
 def _change(program: str, copied: Path, place: Path, settings: Settings, deadline: Deadline) -> None:
@@ -57,11 +65,11 @@ def _change(program: str, copied: Path, place: Path, settings: Settings, deadlin
     file = privatecopy.own(next(copied / name for name in NAMES if (copied / name).is_file()), place)
     before, after = edits(settings, copied, place)
     for edit in before:
-        _run([program, "edit", *edit], copied, (copied, place), settings, deadline)
+        _run([program, "edit", *edit], copied, (copied, place), settings, deadline, writable=(copied, place))
     if settings.kustomize.patches:
         _add_patches(file, settings.kustomize.patches)
     for edit in after:
-        _run([program, "edit", *edit], copied, (copied, place), settings, deadline)
+        _run([program, "edit", *edit], copied, (copied, place), settings, deadline, writable=(copied, place))
 
 
 def edits(settings: Settings, source: Path, root: Path) -> tuple[list[list[str]], list[list[str]]]:

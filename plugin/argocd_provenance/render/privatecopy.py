@@ -17,7 +17,7 @@ _FILES = 200_000
 
 def copy(root: Path, made: Path, deadline: Deadline) -> Path:
     """The copy of the folder `root`, made below `made`, without its ``.git``; raises `RenderError`."""
-    place = made / "source"
+    place = Path(os.path.realpath(made), "source")
     count = 0
     for parent, folders, files in os.walk(root):
         deadline.check("the source was copied")
