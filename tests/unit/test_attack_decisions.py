@@ -7,11 +7,11 @@ import pytest
 from argocd_provenance.cli.offline import _artifact
 from argocd_provenance.oci.reference import Digest, Reference
 from argocd_provenance.pipeline import Rules, Run
-from argocd_provenance.policy.claims import level
 from argocd_provenance.policy.decision import decide
 from argocd_provenance.policy.expression import CelExpression
 from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.judge import Judgement
+from argocd_provenance.policy.levels import level
 from argocd_provenance.policy.model import Policy
 from argocd_provenance.policy.select import Coverage
 from argocd_provenance.verdict import Finding, Outcome
@@ -67,7 +67,7 @@ def test_a_workflow_with_an_odd_name_is_no_reusable_one() -> None:
     """Whoever may write a file in the repository must not reach level 3 by the name of that file."""
     odd = f"{REPOSITORY}/.github/workflows/a@b.yml@{REF}"
 
-    reached = level(evidence("provenance", signer=certificate(odd)))
+    reached = level(evidence("provenance", signer=certificate(odd))).level
 
     assert reached == 2
 

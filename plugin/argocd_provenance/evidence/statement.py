@@ -13,7 +13,7 @@ from argocd_provenance.evidence.artifact import ALGORITHMS, Artifact
 from argocd_provenance.evidence.limits import MAX_CONTENT, MAX_SUBJECTS
 from argocd_provenance.evidence.parts import Candidate, Envelope
 from argocd_provenance.evidence.rejections import Refused, printable
-from argocd_provenance.evidence.values import PROVENANCE_V02, PROVENANCE_V1, SIGN_PREDICATE, Kind
+from argocd_provenance.evidence.values import PROVENANCE_V01, PROVENANCE_V02, PROVENANCE_V1, SIGN_PREDICATE, Kind
 from argocd_provenance.oci.reference import Digest
 
 IN_TOTO = "application/vnd.in-toto+json"
@@ -22,6 +22,7 @@ _KINDS: Mapping[str, Kind] = {
     SIGN_PREDICATE: "signature",
     PROVENANCE_V1: "provenance",
     PROVENANCE_V02: "provenance",
+    PROVENANCE_V01: "provenance",
 }
 
 

@@ -15,6 +15,7 @@ Kind = Literal["signature", "provenance", "attestation"]
 SIGN_PREDICATE = "https://sigstore.dev/cosign/sign/v1"
 PROVENANCE_V1 = "https://slsa.dev/provenance/v1"
 PROVENANCE_V02 = "https://slsa.dev/provenance/v0.2"
+PROVENANCE_V01 = "https://slsa.dev/provenance/v0.1"
 
 
 @dataclass(frozen=True, slots=True)

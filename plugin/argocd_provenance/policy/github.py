@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from argocd_provenance.evidence.values import Certificate
 
 ISSUER = "https://token.actions.githubusercontent.com"
+GENERATOR = "https://github.com/slsa-framework/slsa-github-generator"
 
 _TENANT = re.compile(r"https://token\.actions\.([a-z0-9-]+\.ghe\.com)")
 _ENTERPRISE_SERVER = re.compile(r"(https://[a-z0-9.-]+)/_services/token")

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from argocd_provenance.evidence.values import Evidence, Rejected
-from argocd_provenance.policy.checks import Question
 from argocd_provenance.policy.explain import denial, missing
 from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.model import Authority, Policy, PolicyException
+from argocd_provenance.policy.question import Question
 from argocd_provenance.policy.satisfy import satisfying
 from argocd_provenance.verdict import Finding
 
@@ -80,7 +80,7 @@ def _authority(
     findings: list[Finding] = []
     unmet = 0
     for demand in authority.demands:
-        question = Question(demand, image, policy.subject_name, today)
+        question = Question(demand, image, policy.subject_name, today, policy.builders)
         satisfied = satisfying(question, evidence)
         used += [piece for piece in satisfied if piece not in used]
         if not satisfied:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from argocd_provenance.operatorfile import Faults, Field, documents
+from argocd_provenance.policy.builderfields import builders
 from argocd_provenance.policy.cluster_image_policy import API_VERSIONS as FOREIGN_VERSIONS
 from argocd_provenance.policy.cluster_image_policy import cluster_image_policy
 from argocd_provenance.policy.fields import Reading, globs, image_patterns, pattern
@@ -29,7 +30,7 @@ KIND = "ImagePolicy"
 
 _MODES: tuple[Mode, ...] = ("enforce", "warn", "pin")
 _SPEC = (
-    "mode", "images", "exclude", "applications", "require", "platforms", "subjectName", "exceptions",
+    "mode", "images", "exclude", "applications", "require", "platforms", "subjectName", "exceptions", "builders",
 )  # fmt: skip
 
 
@@ -95,6 +96,7 @@ def _image_policy(root: Field, name: str, spec: Field, reading: Reading) -> Poli
         platforms=platforms,
         subject_name=subject_name,
         exceptions=exceptions,
+        builders=builders(fields["builders"], reading) if "builders" in fields else (),
     )
 
 

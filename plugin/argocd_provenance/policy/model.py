@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from argocd_provenance.evidence.values import Anchor
 from argocd_provenance.oci.reference import Repository
 from argocd_provenance.policy.imagepatterns import ImagePattern
+from argocd_provenance.policy.levels import Builder
 from argocd_provenance.policy.patterns import Glob
 from argocd_provenance.policy.signers import Signer
 
@@ -138,6 +139,8 @@ class Policy:
     platforms: Platforms = Platforms()
     subject_name: SubjectName = SubjectName()
     exceptions: tuple[PolicyException, ...] = ()
+    builders: tuple[Builder, ...] = ()
+    """Rows that go before the built-in table of SLSA build levels."""
     match: tuple[Mapping[str, Any], ...] = ()
     """`spec.match` of a ClusterImagePolicy as written; it is not applied here, so the policy holds for every object."""
     foreign: bool = False

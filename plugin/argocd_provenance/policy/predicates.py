@@ -3,7 +3,7 @@
 cosign: cmd/cosign/cli/options/predicate.go. ``slsaprovenance`` means v0.2 there, and here.
 """
 
-from argocd_provenance.evidence.values import PROVENANCE_V02, PROVENANCE_V1
+from argocd_provenance.evidence.values import PROVENANCE_V01, PROVENANCE_V02, PROVENANCE_V1
 
 SHORT_NAMES = {
     "custom": "https://cosign.sigstore.dev/attestation/v1",
@@ -18,7 +18,7 @@ SHORT_NAMES = {
     "openvex": "https://openvex.dev/ns",
 }
 
-PROVENANCE_TYPES = frozenset({PROVENANCE_V1, PROVENANCE_V02})
+PROVENANCE_TYPES = frozenset({PROVENANCE_V1, PROVENANCE_V02, PROVENANCE_V01})
 
 
 def predicate_type(written: str) -> str | None:

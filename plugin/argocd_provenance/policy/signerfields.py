@@ -28,7 +28,7 @@ def signers(field: Field, reading: Reading) -> tuple[Signer, ...]:
     """The signers of a demand, any of which will do; faults for what is none."""
     found: list[Signer] = []
     for item in field.sequence(empty=False):
-        signer = _signer(item, reading)
+        signer = one_signer(item, reading)
         if signer is not None and signer in found:
             item.fault("stands twice; each signer counts once")
         elif signer is not None:
@@ -36,7 +36,8 @@ def signers(field: Field, reading: Reading) -> tuple[Signer, ...]:
     return tuple(found)
 
 
-def _signer(entry: Field, reading: Reading) -> Signer | None:
+def one_signer(entry: Field, reading: Reading) -> Signer | None:
+    """The signer at `entry`; None and a fault for what is none."""
     fields = entry.mapping((*_KINDS, "domain"))
     kinds = [name for name in _KINDS if name in fields]
     if len(kinds) != 1:

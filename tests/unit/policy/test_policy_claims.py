@@ -1,6 +1,7 @@
 """What evidence says: the certificate first, the predicate second."""
 
-from argocd_provenance.policy.claims import Claims, Said
+from argocd_provenance.policy.claims import Claims
+from argocd_provenance.policy.predicateplace import Said
 from unit.policy.builders import (
     BUILD_TYPE,
     COMMIT,
@@ -39,8 +40,8 @@ class TestClaims:
         provenance = Claims.of(generator_evidence()).provenance
 
         assert provenance is not None
-        assert (provenance.repository, provenance.ref, provenance.commit) == (REPOSITORY, REF, COMMIT)
-        assert (provenance.workflow, provenance.trigger) == (".github/workflows/build.yml", "push")
+        assert [provenance.value(what) for what in ("repository", "ref", "commit")] == [REPOSITORY, REF, COMMIT]
+        assert [provenance.value(what) for what in ("workflow", "trigger")] == [".github/workflows/build.yml", "push"]
 
     def test_only_the_source_has_the_sources_commit(self) -> None:
         """A first dependency that is something else says nothing of the commit."""

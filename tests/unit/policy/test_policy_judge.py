@@ -389,9 +389,9 @@ class TestExpectations:
     )
     def test_the_level_is_looked_up_by_builder(self, piece: object, reached: int) -> None:
         """Never read from the predicate."""
-        from argocd_provenance.policy.claims import level
+        from argocd_provenance.policy.levels import level
 
-        assert level(piece) == reached  # type: ignore[arg-type]
+        assert level(piece).level == reached  # type: ignore[arg-type]
 
     def test_a_level_that_is_not_reached_denies(self) -> None:
         """An own workflow reaches 2, not 3."""
