@@ -35,6 +35,8 @@ _DENY_FIRST: tuple[Literal["deny", "report"], ...] = ("deny", "report")
 _REQUIREMENTS: tuple[Requirement, ...] = ("sct", "log", "timestamp")
 # Argo CD's caller kills at 60 s or 90 s; a limit beyond an hour is a typing error.
 _DEADLINE = (1.0, 3600.0)
+_LONGEST_TAGS = 3600.0
+_CACHE_SIZE = 256 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class Cache:
     tags: float = 30.0
     key_file: str | None = None
     redis: Redis | None = None
+    size: int = _CACHE_SIZE
+    """Bytes that it may take on the volume."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,10 +293,27 @@ def _deadline(field: Field) -> float:
 
 
 def _cache(field: Field) -> Cache:
-    parts = field.mapping(("path", "tags", "keyFile", "redis"))
+    parts = field.mapping(("path", "tags", "keyFile", "redis", "size"))
     redis = _given(parts, "redis", _redis)
     tags = parts["tags"].duration() if "tags" in parts else 30.0
-    return Cache(_given(parts, "path", _path), tags, _given(parts, "keyFile", _path), redis)
+    if tags > _LONGEST_TAGS:
+        parts["tags"].fault("must be at most 1h: a moved tag is noticed only after this time")
+    path, key_file = _given(parts, "path", _path), _given(parts, "keyFile", _path)
+    if path and key_file and key_file.startswith(f"{path}/"):
+        parts["keyFile"].fault(
+            f"lies in the cache {path}; keep it elsewhere, or who can write the cache can seal what they write"
+        )
+    size = _size(parts["size"]) if "size" in parts else _CACHE_SIZE
+    return Cache(path, tags, key_file, redis, size)
+
+
+def _size(field: Field) -> int:
+    """A number of bytes, as Kubernetes writes quantities."""
+    written = field.text()
+    match = re.fullmatch(r"([1-9][0-9]{0,5})(Mi|Gi)", written)
+    if written and match is None:
+        field.fault(f"is {written!r}; it must be a quantity such as 256Mi or 1Gi")
+    return int(match[1]) * (2**20 if match[2] == "Mi" else 2**30) if match is not None else 0
 
 
 def _redis(field: Field) -> Redis:

@@ -28,3 +28,17 @@ def test_the_folder_decides_as_its_name_says(case: Path, tmp_path: Path, request
     assert first == second
     assert first == (code, (case / "expected.yaml").read_text(), (case / "expected.txt").read_text())
     assert bool(first[1]) == (code == 0)
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])
+def test_the_folder_decides_the_same_with_a_cache(case: Path, tmp_path: Path) -> None:
+    """A run that learns and two that remember print what a run without a cache prints, byte for byte."""
+    code = EXIT_CODES.get(case.name.rpartition("-")[2], 0)
+
+    with Scenario(case, tmp_path) as scenario:
+        with (tmp_path / "config.yaml").open("a") as config:
+            config.write("cache: {path: cache, keyFile: key}\n")
+        runs = [scenario.generate() for _ in range(3)]
+
+    expected = (code, (case / "expected.yaml").read_text(), (case / "expected.txt").read_text())
+    assert runs == [expected] * 3

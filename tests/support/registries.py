@@ -21,6 +21,7 @@ from argocd_provenance.deadline import Deadline
 from argocd_provenance.demo.contents import Contents
 from argocd_provenance.oci.credentials import Credentials
 from argocd_provenance.oci.registry import Registry as Client
+from argocd_provenance.oci.remembered import Remembered
 from argocd_provenance.oci.settings import HostSettings
 
 
@@ -48,12 +49,19 @@ def client(
     clock: Clock | None = None,
     seconds: float = 20,
     lookup: Callable[[str], Sequence[str]] | None = None,
+    remembered: Remembered | None = None,
 ) -> Iterator[Client]:
     """The registry client, permitted to ask these hosts; it never sleeps."""
     clock = clock or Clock()
     deadline = Deadline(seconds, clock)
     registry = Client(
-        hosts, permitted.__contains__, credentials or Credentials(), deadline, sleep=clock.sleep, lookup=lookup
+        hosts,
+        permitted.__contains__,
+        credentials or Credentials(),
+        deadline,
+        remembered=remembered,
+        sleep=clock.sleep,
+        lookup=lookup,
     )
     try:
         yield registry

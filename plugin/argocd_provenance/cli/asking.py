@@ -68,12 +68,13 @@ def answer(asked: Asked, environment: Mapping[str, str], progress: gate.Progress
     hosts = frozenset(_typed(text).repository.host for text in asked.references)
     policies = tuple(replace(p, applications=None) for p in ruled.policies)
     rules = Rules(policies, ruled.config.unmatched, None, gate.today())
+    warnings: list[str] = []
     decided = gate.ask(
-        list(asked.references), ruled, rules, Deadline(ruled.config.deadline), progress, ruled.hosts() | hosts
+        list(asked.references), ruled, rules, Deadline(ruled.config.deadline), progress, ruled.hosts() | hosts, warnings
     )
     return Report(
         worst_first([answers.image_report(one) for one in decided.values()]),
-        notes=_notes(ruled.policies),
+        notes=(*_notes(ruled.policies), *warnings),
     )
 
 

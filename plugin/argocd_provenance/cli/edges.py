@@ -1,22 +1,28 @@
-"""The edges with the operator's settings: the registry client and the verifier."""
+"""The edges with the operator's settings: the registry client, the verifier, and what both remember."""
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from argocd_provenance.cache.memory import Memory
 from argocd_provenance.cli.operator import Operator, domains
 from argocd_provenance.config import Config
 from argocd_provenance.deadline import Deadline
-from argocd_provenance.errors import UsageError
+from argocd_provenance.errors import Error, UsageError
+from argocd_provenance.evidence.proofs import Proofs
 from argocd_provenance.evidence.values import DomainAnchor
 from argocd_provenance.evidence.verify import Verifier
 from argocd_provenance.oci.credentials import Credentials
 from argocd_provenance.oci.registry import Registry
+from argocd_provenance.oci.remembered import Remembered
 
 
 @contextlib.contextmanager
-def registry(config: Config, permitted: frozenset[str], deadline: Deadline) -> Iterator[Registry]:
+def registry(
+    config: Config, permitted: frozenset[str], deadline: Deadline, remembered: Remembered | None = None
+) -> Iterator[Registry]:
     """A client that asks the hosts in `permitted`, and any other only where ``registries`` has a mirror for ``*``."""
     everything = any(settings.host == "*" for settings in config.registries)
     folder = Path(os.environ.get("DOCKER_CONFIG") or Path(os.environ.get("HOME") or "/nonexistent", ".docker"))
@@ -28,6 +34,7 @@ def registry(config: Config, permitted: frozenset[str], deadline: Deadline) -> I
         lambda host: everything or host in permitted,
         Credentials.load(folder / "config.json"),
         deadline,
+        remembered=remembered,
     )
     try:
         yield client
@@ -35,9 +42,22 @@ def registry(config: Config, permitted: frozenset[str], deadline: Deadline) -> I
         client.close()
 
 
-def verifier(ruled: Operator) -> Verifier:
-    """The verifier, with everything imported that the first verification would have to wait for."""
-    made = Verifier(domains(ruled))
-    if any(isinstance(anchor, DomainAnchor) or anchor.log for policy in ruled.policies for anchor in policy.anchors()):
+def verifier(ruled: Operator, memory: Memory | None = None, remembered: Remembered | None = None) -> Verifier:
+    """The verifier, with everything imported that the first verification would have to wait for.
+
+    With a `memory` that may be for nothing: then it is imported beside the work, once a registry must be asked.
+    """
+    proofs = Proofs(memory)
+    made = Verifier(domains(ruled, proofs), proofs)
+    if not any(isinstance(anchor, DomainAnchor) or anchor.log for p in ruled.policies for anchor in p.anchors()):
+        return made
+    if memory is None or remembered is None:
         made.warm()
+    else:
+        remembered.when_asked(threading.Thread(target=_warm, args=(made,), daemon=True).start)
     return made
+
+
+def _warm(made: Verifier) -> None:
+    with contextlib.suppress(Error):  # whoever verifies something meets it again, and says so
+        made.warm()

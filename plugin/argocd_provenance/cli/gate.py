@@ -1,6 +1,6 @@
 """`generate`, put together: the edges meet the pipeline here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -43,8 +43,9 @@ def generate(
             "nothing was rendered: an empty result could delete the whole Application. Fix: correct the path, or set `allowEmpty: true` in the config",
             code="empty-render",
         )
-    decided = _decide(rendered, ruled, application, deadline, progress)
-    report = _report(rendered, decided, ruled, application)
+    notes: list[str] = []
+    decided = _decide(rendered, ruled, application, deadline, progress, notes)
+    report = _report(rendered, decided, ruled, application, notes)
     if report.exit_code:
         return None, report
     pins = {written: one.pinned for written, one in decided.items() if one.pinned}
@@ -87,11 +88,16 @@ def _rows(config: Config) -> list[Row]:
 
 
 def _decide(
-    rendered: Rendered, ruled: Operator, application: ArgoApplication, deadline: Deadline, progress: Progress
+    rendered: Rendered,
+    ruled: Operator,
+    application: ArgoApplication,
+    deadline: Deadline,
+    progress: Progress,
+    notes: list[str],
 ) -> dict[str, Decided]:
     templated = _templated(rendered)
     texts = [field.written for field in rendered.images if field.written not in templated]
-    answered = ask(texts, ruled, _rules(ruled, application), deadline, progress, ruled.hosts())
+    answered = ask(texts, ruled, _rules(ruled, application), deadline, progress, ruled.hosts(), notes)
     if ruled.config.templated == "deny":
         answered |= {
             field.written: _no_reference(field)
@@ -102,15 +108,37 @@ def _decide(
 
 
 def ask(
-    texts: list[str], ruled: Operator, rules: Rules, deadline: Deadline, progress: Progress, permitted: frozenset[str]
+    texts: list[str],
+    ruled: Operator,
+    rules: Rules,
+    deadline: Deadline,
+    progress: Progress,
+    permitted: frozenset[str],
+    notes: list[str],
 ) -> dict[str, Decided]:
-    """Decide about `texts`; a registry client is made only where a request may be needed."""
+    """Decide about `texts`, and add to `notes` what is wrong with the cache.
+
+    A refusal that leans on what was remembered of tags and lists is not pronounced: the registries are asked anew, so that
+    who has just signed, or just pushed, is not told of the past.
+    """
     if not texts:
         return {}
     from argocd_provenance.cli.edges import registry, verifier
+    from argocd_provenance.cli.remembering import memory_of
+    from argocd_provenance.oci.remembered import Remembered
 
-    with registry(ruled.config, permitted, deadline) as client:
-        return Run(rules, client, lambda: verifier(ruled), deadline, progress).decide(texts)
+    def decided(texts: list[str], remembered: Remembered) -> dict[str, Decided]:
+        with registry(ruled.config, permitted, deadline, remembered) as client:
+            run = Run(rules, client, lambda: verifier(ruled, memory, remembered), deadline, progress)
+            return run.decide(texts)
+
+    with memory_of(ruled.config, notes) as memory:
+        remembered = Remembered(memory, ruled.config.cache.tags)
+        found = decided(texts, remembered)
+        refused = [text for text, one in found.items() if one.decision.outcome in (Outcome.DENIED, Outcome.ERROR)]
+        if refused and remembered.relied and deadline.remaining():
+            found |= decided(refused, Remembered(memory))
+    return found
 
 
 def today() -> date:
@@ -152,7 +180,11 @@ def _no_reference(field: ImageField) -> Decided:
 
 
 def _report(
-    rendered: Rendered, decided: Mapping[str, Decided], ruled: Operator, application: ArgoApplication
+    rendered: Rendered,
+    decided: Mapping[str, Decided],
+    ruled: Operator,
+    application: ArgoApplication,
+    warnings: Sequence[str],
 ) -> Report:
     where: dict[str, list[Place]] = {}
     for field in rendered.images:
@@ -166,5 +198,9 @@ def _report(
         Suspect(s.text, Place(s.kind, s.namespace, s.name, "", s.file, s.line, s.path)) for s in rendered.suspects
     ]
     return Report(
-        worst_first(images), tuple(strings), ruled.config.suspects == "deny", application=application.name, notes=notes
+        worst_first(images),
+        tuple(strings),
+        ruled.config.suspects == "deny",
+        application=application.name,
+        notes=(*notes, *warnings),
     )

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from argocd_provenance.config import Config, load_config
+from argocd_provenance.config import Config, Trust, load_config
 from argocd_provenance.errors import FileFaults, OperatorError, UsageError
-from argocd_provenance.evidence.trust import PUBLIC_GOOD, TrustDomain, public_good, trust_domain
+from argocd_provenance.evidence.proofs import Proofs
+from argocd_provenance.evidence.trust import PUBLIC_GOOD, USUAL, TrustDomain, public_good, trust_domain
 from argocd_provenance.evidence.values import Anchor, DomainAnchor
 from argocd_provenance.policy.load import load_policies
 from argocd_provenance.policy.model import Policy
@@ -80,10 +81,10 @@ def _key_file(path: str) -> bytes:
     return Path(path).read_bytes()
 
 
-def domains(ruled: Operator) -> dict[str, TrustDomain]:
+def domains(ruled: Operator, proofs: Proofs | None = None) -> dict[str, TrustDomain]:
     """The trust domains that its policies can name; read only where evidence is verified, for it takes cryptography.
 
-    Raises `FileFaults` with the faults of every trusted root.
+    A trusted root that `proofs` knows to be sound is not looked into again. Raises `FileFaults` with the faults of every trusted root.
     """
     if ruled.instead is not None:
         return dict.fromkeys(_named(ruled), ruled.instead)
@@ -91,7 +92,7 @@ def domains(ruled: Operator) -> dict[str, TrustDomain]:
     faults = []
     for trust in ruled.config.trust:
         try:
-            found[trust.name] = trust_domain(trust.name, Path(trust.trusted_root).read_bytes(), trust.requires)
+            found[trust.name] = _domain(trust, Path(trust.trusted_root).read_bytes(), proofs or Proofs())
         except OSError as error:
             faults.append(
                 f"{ruled.config.file}: trust {trust.name!r}: cannot read {trust.trusted_root}: {error.strerror}"
@@ -101,6 +102,15 @@ def domains(ruled: Operator) -> dict[str, TrustDomain]:
     if faults:
         raise FileFaults(faults)
     return found
+
+
+def _domain(trust: Trust, raw: bytes, proofs: Proofs) -> TrustDomain:
+    requires = USUAL if trust.requires is None else trust.requires
+    if proofs.knows_root(raw, requires):
+        return TrustDomain(trust.name, raw, requires)
+    domain = trust_domain(trust.name, raw, requires)
+    proofs.keep_root(raw, requires)
+    return domain
 
 
 def check_domains(ruled: Operator) -> Operator:

@@ -20,6 +20,8 @@ from argocd_provenance.evidence.rejections import Refused
 
 Requirement = Literal["sct", "log", "timestamp"]
 PUBLIC_GOOD = "public-good"
+USUAL: frozenset[Requirement] = frozenset({"sct", "log"})
+"""What a domain proves beside a certificate, unless the operator says otherwise."""
 _V01 = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
 _V02 = "application/vnd.dev.sigstore.trustedroot.v0.2+json"
 _REPOSITORY = "https://tuf-repo-cdn.sigstore.dev"
@@ -82,7 +84,7 @@ def trust_domain(name: str, raw: bytes, requires: Iterable[str] | None = None) -
     """
     root = parse(raw)
     _check_keys(root)
-    wanted = frozenset({"sct", "log"} if requires is None else requires)
+    wanted = USUAL if requires is None else frozenset(requires)
     if unknown := wanted - set(get_args(Requirement)):
         raise OperatorError(f"trust domain {name}: requires knows sct, log and timestamp, not {min(unknown)}")
     offers = {"sct": root.ct_logs, "log": root.logs, "timestamp": root.timestamp_authorities}
@@ -113,7 +115,7 @@ def public_good() -> TrustDomain:
         raise OperatorError("the sigstore package is not installed")
     path = Path(next(iter(spec.submodule_search_locations)), "_store", quote(_REPOSITORY, safe=""), "trusted_root.json")
     try:
-        return TrustDomain(PUBLIC_GOOD, path.read_bytes(), frozenset({"sct", "log"}))
+        return TrustDomain(PUBLIC_GOOD, path.read_bytes(), USUAL)
     except OSError as fault:
         raise OperatorError(f"the trusted root in the sigstore package cannot be read: {fault}") from fault
 

@@ -12,6 +12,7 @@ from argocd_provenance.deadline import Deadline
 from argocd_provenance.oci.attached import Listing
 from argocd_provenance.oci.descriptor import OCI_INDEX
 from argocd_provenance.oci.redirects import same_origin
+from argocd_provenance.oci.remembered import Remembered
 from argocd_provenance.oci.replies import Reply, error_codes, misbehaved
 
 _LINK = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
@@ -29,8 +30,8 @@ class Absent:
 class ReferrersApi:
     """Remembers per host that the API is missing: one thread asks first, the others wait for what it learns."""
 
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline = deadline
+    def __init__(self, deadline: Deadline, remembered: Remembered) -> None:
+        self._deadline, self._remembered = deadline, remembered
         self._lock = threading.Lock()
         self._probed: dict[str, threading.Event] = {}
         self._missing: set[str] = set()
@@ -46,11 +47,15 @@ class ReferrersApi:
             if base in self._missing:
                 return None
         try:
+            if first and self._remembered.lacks_referrers(base):
+                self._missing.add(base)
+                return None
             answer = ask()
             if isinstance(answer, Listing):
                 return answer
             if answer.everywhere:
                 self._missing.add(base)
+                self._remembered.keep_lack_of_referrers(base)
             return None
         finally:
             probed.set()

@@ -10,22 +10,25 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from argocd_provenance.deadline import Deadline
-from argocd_provenance.errors import DigestMismatch, InvalidReference, RegistryError
+from argocd_provenance.errors import DigestMismatch, InvalidReference, NotFound, RegistryError
 from argocd_provenance.oci import attached
 from argocd_provenance.oci.attached import REFERRERS, Gathered, Listing, Place
-from argocd_provenance.oci.bearer import Authority
 from argocd_provenance.oci.credentials import Credentials
 from argocd_provenance.oci.descriptor import ACCEPTED, OCI_INDEX, Descriptor, Index, Manifest, parse_manifest
 from argocd_provenance.oci.once import Once
 from argocd_provenance.oci.redirects import Lookup
 from argocd_provenance.oci.reference import Digest, Reference, Repository, registry_host
 from argocd_provenance.oci.referrers import Absent, ReferrersApi, absent, following
+from argocd_provenance.oci.remembered import Remembered
 from argocd_provenance.oci.replies import Reply, misbehaved, refused, shown
 from argocd_provenance.oci.settings import Endpoint, HostSettings, endpoints
-from argocd_provenance.oci.transport import Transport
+
+if TYPE_CHECKING:
+    from argocd_provenance.oci.bearer import Authority
+    from argocd_provenance.oci.transport import Transport
 
 # No manifest, and no evidence, that we read comes near these; a longer one is an attack or a mistake.
 MANIFEST_LIMIT = 4 * 1024 * 1024
@@ -40,7 +43,8 @@ _Found = TypeVar("_Found")
 class Registry:
     """The registries that the operator permits; for many threads, until `close`.
 
-    `permitted` says of a host whether it may be asked. `sleep` and `lookup` are for tests.
+    `permitted` says of a host whether it may be asked, `remembered` what earlier runs learned. `sleep` and `lookup` are
+    for tests.
     """
 
     def __init__(
@@ -50,18 +54,22 @@ class Registry:
         credentials: Credentials,
         deadline: Deadline,
         *,
+        remembered: Remembered | None = None,
         sleep: Callable[[float], None] = time.sleep,
         lookup: Lookup | None = None,
     ) -> None:
         self._hosts = tuple(hosts)
         self._permitted = permitted
         self._deadline = deadline
-        self._transport = Transport(_by_address(self._hosts), deadline, sleep=sleep, lookup=lookup)
-        self._authority = Authority(self._transport, credentials)
-        self._tags: Once[tuple[Repository, str], tuple[Digest, Manifest | Index]] = Once(deadline)
+        self._remembered = remembered or Remembered()
+        self._credentials, self._sleep, self._lookup = credentials, sleep, lookup
+        self._connecting = threading.Lock()
+        self._connected: tuple[Transport, Authority] | None = None
+        self._named: set[tuple[Repository, Digest]] = set()
+        self._tags: Once[tuple[Repository, str], Digest] = Once(deadline)
         self._manifests: Once[tuple[Repository, Digest], Manifest | Index] = Once(deadline)
         self._blobs: Once[tuple[Repository, Digest, int], bytes] = Once(deadline)
-        self._api = ReferrersApi(deadline)
+        self._api = ReferrersApi(deadline, self._remembered)
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="registry")
 
     def resolve(self, reference: Reference) -> Digest:
@@ -71,7 +79,7 @@ class Registry:
         """
         if reference.digest is not None:
             return reference.digest
-        return self._tag(reference.repository, reference.effective_tag or "latest")[0]
+        return self._tag(reference.repository, reference.effective_tag or "latest")
 
     def manifest(self, repository: Repository, digest: Digest) -> Manifest | Index:
         """The manifest `digest`. Raises `RegistryError`; `DigestMismatch` when the registry sends other bytes."""
@@ -109,16 +117,29 @@ class Registry:
     def close(self) -> None:
         """Close all connections."""
         self._workers.shutdown(wait=False, cancel_futures=True)
-        self._transport.close()
+        with self._connecting:
+            if self._connected is not None:
+                self._connected[0].close()
 
     # -- what discovery asks (`attached.Source`) -----------------------------------------------------------------------
 
     def tagged(self, repository: Repository, tag: str) -> Manifest | Index:
         """The manifest under `tag`."""
-        return self._tag(repository, tag)[1]
+        where = self._endpoints(repository)
+        known = self._remembered.tag(where, repository, tag)
+        if known is not None and known.fresh and known.digest is None:
+            raise NotFound(f"{repository}:{tag}: a moment ago there was no such tag", status=404)
+        try:
+            digest = self._tag(repository, tag)
+        except NotFound:
+            self._remembered.keep_tag(where, repository, tag, None)
+            raise
+        return self.manifest(repository, digest)
 
     def known(self, repository: Repository, digest: Digest) -> Manifest | Index | None:
-        """The manifest `digest`, if it was fetched before."""
+        """The manifest `digest`, if a tag led to it before."""
+        if (repository, digest) in self._named:
+            return self.manifest(repository, digest)
         return self._manifests.peek((repository, digest))
 
     def each(self, ask: Callable[[_Item], _Found], items: Sequence[_Item]) -> Iterable[_Found]:
@@ -129,7 +150,15 @@ class Registry:
 
     def referrers(self, repository: Repository, digest: Digest) -> Listing | None:
         """The listing of the Referrers API; None where the registry has no such API, which is asked once a host."""
-        candidates = self._endpoints(repository)
+        where = self._endpoints(repository)
+        listing = self._remembered.listing(where, repository, digest)
+        if listing is None:
+            listing = self._ask_referrers(where, repository, digest)
+            if listing is not None:
+                self._remembered.keep_listing(where, repository, digest, listing)
+        return listing
+
+    def _ask_referrers(self, candidates: Sequence[Endpoint], repository: Repository, digest: Digest) -> Listing | None:
         for endpoint in candidates[:-1]:
             try:
                 listing = self._api.ask(endpoint.base, partial(self._list, endpoint, repository, digest))
@@ -142,21 +171,47 @@ class Registry:
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
-    def _tag(self, repository: Repository, tag: str) -> tuple[Digest, Manifest | Index]:
-        return self._tags.fetch((repository, tag), lambda: self._fetch_tag(repository, tag))
+    def _tag(self, repository: Repository, tag: str) -> Digest:
+        return self._tags.fetch((repository, tag), lambda: self._ask_tag(repository, tag))
 
-    def _fetch_tag(self, repository: Repository, tag: str) -> tuple[Digest, Manifest | Index]:
+    def _ask_tag(self, repository: Repository, tag: str) -> Digest:
+        where = self._endpoints(repository)
+        known = self._remembered.tag(where, repository, tag)
+        digest = known.digest if known is not None else None
+        if known is None or digest is None or not (known.fresh or self._stands(where[0], repository, tag, digest)):
+            digest = self._fetch_tag(repository, tag)
+        if known is None or not known.fresh:
+            self._remembered.keep_tag(where, repository, tag, digest)
+        self._named.add((repository, digest))
+        return digest
+
+    def _stands(self, endpoint: Endpoint, repository: Repository, tag: str, digest: Digest) -> bool:
+        """Whether the registry says that `tag` still names `digest`: a HEAD, which Docker Hub does not count as a pull."""
+        try:
+            url = f"{endpoint.base}/v2/{repository.path}/manifests/{tag}"
+            reply = self._ask(endpoint, repository, url, 0, _ACCEPT, head=True)
+        except RegistryError:
+            return False  # the question that follows will say what is wrong
+        return reply.status == 200 and reply.headers.get("docker-content-digest", "").strip() == digest.text
+
+    def _fetch_tag(self, repository: Repository, tag: str) -> Digest:
         reply = self._get(repository, f"manifests/{tag}", MANIFEST_LIMIT, _ACCEPT)
         digest = Digest.of(reply.body)
         _check_header(reply)
-        manifest = _parsed(reply)
-        self._manifests.put((repository, digest), manifest)
-        return digest, manifest
+        self._manifests.put((repository, digest), _parsed(reply))
+        self._remembered.keep_content(repository, digest, reply.body)
+        return digest
 
     def _fetch_manifest(self, repository: Repository, digest: Digest) -> Manifest | Index:
+        self._endpoints(repository)  # permitted, or nothing is told of it
+        content = self._remembered.content(repository, digest)
+        if content is not None:
+            return parse_manifest(content)
         reply = self._get(repository, f"manifests/{digest}", MANIFEST_LIMIT, _ACCEPT)
         _check_digest(reply, digest)
-        return _parsed(reply)
+        manifest = _parsed(reply)
+        self._remembered.keep_content(repository, digest, reply.body)
+        return manifest
 
     def _fetch_blob(self, repository: Repository, descriptor: Descriptor) -> bytes:
         if descriptor.size > BLOB_LIMIT:
@@ -164,12 +219,17 @@ class Registry:
                 f"{repository}@{descriptor.digest} has {descriptor.size} bytes; more than {BLOB_LIMIT} are not read",
                 code="too-many",
             )
+        self._endpoints(repository)  # permitted, or nothing is told of it
+        content = self._remembered.content(repository, descriptor.digest)
+        if content is not None and len(content) == descriptor.size:
+            return content
         reply = self._get(repository, f"blobs/{descriptor.digest}", descriptor.size, {})
         if len(reply.body) != descriptor.size:
             raise DigestMismatch(
                 f"{shown(reply.url)}: {len(reply.body)} bytes, not {descriptor.size}", status=200, url=shown(reply.url)
             )
         _check_digest(reply, descriptor.digest)
+        self._remembered.keep_content(repository, descriptor.digest, reply.body)
         return reply.body
 
     def _get(self, repository: Repository, what: str, limit: int, headers: Mapping[str, str]) -> Reply:
@@ -193,18 +253,37 @@ class Registry:
         return reply
 
     def _ask(
-        self, endpoint: Endpoint, repository: Repository, url: str, limit: int, headers: Mapping[str, str]
+        self,
+        endpoint: Endpoint,
+        repository: Repository,
+        url: str,
+        limit: int,
+        headers: Mapping[str, str],
+        *,
+        head: bool = False,
     ) -> Reply:
         """The answer, after one answer to the registry's challenge."""
-        sent = self._authority.header(endpoint, repository.path)
-        reply = self._transport.send(url, _with(headers, sent), max(limit, _ERROR_LIMIT))
+        transport, authority = self._http()
+        sent = authority.header(endpoint, repository.path)
+        reply = transport.send(url, _with(headers, sent), max(limit, _ERROR_LIMIT), head=head)
         if reply.status == 401:
-            header = self._authority.answer(endpoint, repository.path, reply, sent)
+            header = authority.answer(endpoint, repository.path, reply, sent)
             if header is not None and header != sent:
-                reply = self._transport.send(url, _with(headers, header), max(limit, _ERROR_LIMIT))
+                reply = transport.send(url, _with(headers, header), max(limit, _ERROR_LIMIT), head=head)
         if reply.status == 200 and len(reply.body) > limit:
             raise misbehaved(reply, f"sends more than {limit} bytes")
         return reply
+
+    def _http(self) -> "tuple[Transport, Authority]":
+        """Connections and tokens; their import is slow, and where all is remembered nobody needs them."""
+        with self._connecting:
+            if self._connected is None:
+                from argocd_provenance.oci.bearer import Authority  # noqa: PLC0415
+                from argocd_provenance.oci.transport import Transport  # noqa: PLC0415
+
+                transport = Transport(_by_address(self._hosts), self._deadline, sleep=self._sleep, lookup=self._lookup)
+                self._connected = transport, Authority(transport, self._credentials)
+            return self._connected
 
     def _endpoints(self, repository: Repository) -> tuple[Endpoint, ...]:
         if not self._permitted(repository.host):

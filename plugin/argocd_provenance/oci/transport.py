@@ -64,15 +64,16 @@ class Transport:
         *,
         form: Mapping[str, str] | None = None,
         follow: bool = True,
+        head: bool = False,
     ) -> Reply:
-        """The answer to a GET of `url`, or to a POST of `form`, whatever its status.
+        """The answer to a GET of `url` (`head`: to a HEAD), or to a POST of `form`, whatever its status.
 
         Raises `RegistryError` when there is no answer, none in time for a retry, or one that breaks a rule, and
         `DeadlineExceeded`. A body longer than `limit` is ``registry-misbehaved``.
         """
         current, sent = url, dict(headers)
         for _ in range(redirects.LIMIT + 1):
-            reply = self._persist(current, sent, limit, form)
+            reply = self._persist(current, sent, limit, form, head=head)
             if not follow or reply.status not in redirects.STATUSES:
                 return reply
             current = redirects.target(reply, self._lookup)
@@ -84,13 +85,15 @@ class Transport:
         """Close all connections."""
         self._adapter.close()
 
-    def _persist(self, url: str, headers: Mapping[str, str], limit: int, form: Mapping[str, str] | None) -> Reply:
+    def _persist(
+        self, url: str, headers: Mapping[str, str], limit: int, form: Mapping[str, str] | None, *, head: bool
+    ) -> Reply:
         """Ask, and ask again after a pause when there is hope."""
         for attempt in range(_ATTEMPTS):
             last = attempt == _ATTEMPTS - 1
             pause = _BACK_OFF * 2**attempt
             try:
-                reply = self._ask(url, headers, limit, form)
+                reply = self._ask(url, headers, limit, form, head=head)
             except _NO_ANSWER as error:
                 self._deadline.check(f"{shown(url)} answered")
                 if last or isinstance(error, requests.exceptions.SSLError) or pause >= self._deadline.remaining():
@@ -102,11 +105,14 @@ class Transport:
             self._sleep(pause)
         raise AssertionError("unreachable")
 
-    def _ask(self, url: str, headers: Mapping[str, str], limit: int, form: Mapping[str, str] | None) -> Reply:
+    def _ask(
+        self, url: str, headers: Mapping[str, str], limit: int, form: Mapping[str, str] | None, *, head: bool
+    ) -> Reply:
         self._deadline.check(f"{shown(url)} was asked")
         # A compressed body could be a bomb, and its digest is that of other bytes.
         sent = {"User-Agent": "argocd-provenance", **headers, "Accept-Encoding": "identity"}
-        prepared = requests.Request("GET" if form is None else "POST", url, headers=sent, data=form).prepare()
+        method = "POST" if form is not None else "HEAD" if head else "GET"
+        prepared = requests.Request(method, url, headers=sent, data=form).prepare()
         parts = urlsplit(url)
         settings = self._hosts.get(registry_host(parts.netloc)) or HostSettings(parts.netloc)
         remaining = self._deadline.remaining()
@@ -121,7 +127,7 @@ class Transport:
         named = {name.lower(): value for name, value in response.headers.items()}
         reply = Reply(response.status_code, named, b"", url)
         try:
-            body = self._read(response, reply, limit)
+            body = b"" if head else self._read(response, reply, limit)
         except BaseException:
             response.close()  # the rest of the body is not worth reading
             raise

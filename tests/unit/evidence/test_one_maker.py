@@ -11,12 +11,12 @@ MAKER = "evidence/verify.py"
 MODULES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def constructions(tree: ast.Module) -> Iterator[int]:
+def constructions(tree: ast.Module, what: str = "Evidence") -> Iterator[int]:
     """Lines at which a module makes an `Evidence`, by its name or under another."""
-    names = {"Evidence"}
+    names = {what}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
-            names |= {alias.asname for alias in node.names if alias.name == "Evidence" and alias.asname}
+            names |= {alias.asname for alias in node.names if alias.name == what and alias.asname}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -34,6 +34,14 @@ def test_only_the_verifier_makes_evidence() -> None:
 def test_the_verifier_makes_evidence_in_one_place() -> None:
     """The one maker has one construction, which every check stands before."""
     assert len(list(constructions(MODULES[MAKER]))) == 1
+
+
+def test_proofs_come_from_cryptography_or_from_under_our_seal() -> None:
+    """What the verifier makes evidence of was proved in this run, or opened by `proofs`, which reads sealed entries only."""
+    makers = {name for name, tree in MODULES.items() if list(constructions(tree, "Proved"))}
+
+    assert makers == {"evidence/proving.py", "evidence/proofs.py"}
+    assert len(list(constructions(MODULES["evidence/proofs.py"], "Proved"))) == 1
 
 
 def test_sigstore_is_imported_by_the_bridge_alone() -> None:
