@@ -9,12 +9,16 @@
 #     --build-arg KUSTOMIZE_SHA256=…    (checksums.txt of release kustomize/v5.8.1 on GitHub, for this architecture)
 #     --build-arg HELM_SHA256=…         (https://get.helm.sh/helm-v4.2.4-linux-<arch>.tar.gz.sha256sum)
 #
+# The base needs Python 3.11 or newer with venv, and CA certificates. Without a network, give both inputs as folders, and
+# nothing is fetched: `--build-context tools=DIR` with the programs kustomize and helm, `--build-context wheels=DIR` with
+# the wheels of this project and of all it needs (`pip wheel --wheel-dir DIR .`). `make image` does that.
+#
 # The Python dependencies come from the package index, within the ranges of pyproject.toml; they are not pinned by hash.
 # The versions are those of Argo CD 3.6 (hack/tool-versions.sh), so that renders equal native ones.
 
 ARG PYTHON_IMAGE
 
-FROM ${PYTHON_IMAGE} AS build
+FROM ${PYTHON_IMAGE} AS fetched
 ARG TARGETARCH
 ARG KUSTOMIZE_VERSION=5.8.1
 ARG KUSTOMIZE_SHA256
@@ -27,19 +31,30 @@ ADD --checksum=sha256:${HELM_SHA256} https://get.helm.sh/helm-v${HELM_VERSION}-l
 RUN mkdir /tools \
  && tar -xzf /fetched/kustomize.tar.gz -C /tools kustomize \
  && tar -xzf /fetched/helm.tar.gz -C /tools --strip-components=1 linux-${TARGETARCH}/helm
+
+FROM scratch AS tools
+COPY --from=fetched /tools/ /
+
+FROM ${PYTHON_IMAGE} AS built
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY plugin plugin
-RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
- && python -m venv --copies /opt/argocd-provenance \
- && /opt/argocd-provenance/bin/python -m pip install --no-cache-dir /wheels/*.whl \
- && /opt/argocd-provenance/bin/python -m pip uninstall --yes pip
+RUN python3 -m venv /build && /build/bin/pip wheel --no-cache-dir --wheel-dir /wheels .
+
+FROM scratch AS wheels
+COPY --from=built /wheels/ /
+
+FROM ${PYTHON_IMAGE} AS installed
+COPY --from=wheels / /wheels/
+RUN python3 -m venv --copies /opt/argocd-provenance \
+ && /opt/argocd-provenance/bin/python -m pip install --no-cache-dir --no-index --find-links /wheels argocd-provenance \
+ && /opt/argocd-provenance/bin/python -m pip uninstall --yes pip setuptools
 # The root file system is read-only at run time: byte code is made here, and never compared with its source.
 RUN /opt/argocd-provenance/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/argocd-provenance/lib
 
 FROM ${PYTHON_IMAGE}
-COPY --from=build /tools/kustomize /tools/helm /usr/local/bin/
-COPY --from=build /opt/argocd-provenance /opt/argocd-provenance
+COPY --from=tools /kustomize /helm /usr/local/bin/
+COPY --from=installed /opt/argocd-provenance /opt/argocd-provenance
 COPY argocd/plugin.yaml /home/argocd/cmp-server/config/plugin.yaml
 # The operator's ConfigMaps are mounted at config/ and policies/: side by side, as a ConfigMap cannot be mounted in another.
 RUN mkdir -p /etc/argocd-provenance/config /etc/argocd-provenance/policies /etc/argocd-provenance/registry \
