@@ -3,11 +3,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/argocd-provenance/bin
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/argocd-provenance
+TOOLS := $(CACHE)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PIP_NO_INPUT := 1
 
-.PHONY: demo test lint format ci peers cluster corpus mutations bench tools servers kube clean
+.PHONY: demo test lint format ci peers cluster image corpus mutations bench tools servers kube clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/argocd-provenance demo
@@ -25,7 +26,7 @@ format: $(VENV)/.lint
 	$(BIN)/ruff check --fix plugin tests benchmarks
 	$(BIN)/ruff format plugin tests benchmarks
 
-ci: lint test peers cluster mutations
+ci: lint test peers cluster image mutations
 
 peers: $(VENV)/.peers tools servers
 	PATH="$(TOOLS):$$PATH" $(BIN)/python -m pytest -m "peers and not corpus" tests
@@ -33,6 +34,11 @@ peers: $(VENV)/.peers tools servers
 # Argo CD on a Kubernetes API of its own, in a network that has loopback only.
 cluster: $(VENV)/.peers tools servers kube
 	PATH="$(TOOLS):$$PATH" tests/argocd/loopback $(BIN)/python -m pytest -m cluster tests
+
+# The Dockerfile, built and run without a container engine.
+image: $(VENV)/.test tools
+	TOOLS="$(TOOLS)" IMAGE="$(CACHE)/image" tests/image/build
+	IMAGE="$(CACHE)/image" $(BIN)/python -m pytest -m image tests
 
 corpus: $(VENV)/.peers tools servers
 	@test -n "$(CORPUS)" || { echo "make corpus CORPUS=DIR: a folder of real images, bundles and documents" >&2; exit 2; }
