@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from support.argocd import PLUGIN, ArgoCD, StandIn, plugin_file
+from support.argocd import PLUGIN, ArgoCD, Cluster, StandIn, plugin_file
 
 # The same examples every time, and no opinion about a busy machine; HYPOTHESIS_PROFILE=explore looks for new ones.
 settings.register_profile("house", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -53,6 +53,14 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> StandIn:
     """The same, played in Python."""
     plugins = {PLUGIN: plugin_file(sys.executable), "probe": stub("probe", PROBE)}
     return StandIn(tmp_path_factory.mktemp("argo"), plugins=plugins)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A whole Argo CD on a Kubernetes API, with the plugins of `servers`; only tests marked ``cluster`` ask for it."""
+    plugins = {PLUGIN: plugin_file(sys.executable), "probe": stub("probe", PROBE)}
+    with Cluster(tmp_path_factory.mktemp("argo"), plugins=plugins) as cluster:
+        yield cluster
 
 
 @pytest.fixture(params=["stand-in", pytest.param("servers", marks=pytest.mark.peers)])

@@ -55,8 +55,12 @@ def shop(
     source: Mapping[str, str] | None = None,
     rules: str = "",
     config: str = "",
+    log_id: bytes = b"",
 ) -> Iterator[Scenario]:
-    """The scenario of these images, this application (file: text), these policies, and lines added to the config."""
+    """The scenario of these images, this application (file: text), these policies, and lines added to the config.
+
+    `log_id` is the name by which its log goes, instead of the one that follows from the log's key.
+    """
     case = folder / "case"
     (case / "source").mkdir(parents=True)
     for name, text in (source or {}).items():
@@ -66,7 +70,9 @@ def shop(
     (case / "registry.yaml").write_text(json.dumps({"images": images}))
     (case / "config.yaml").write_text(CONFIG + config)
     (folder / "run").mkdir()
-    with Scenario(case, folder / "run") as scenario:
+    scenario = Scenario(case, folder / "run")
+    scenario.sigstore.rekor.log_id = log_id or scenario.sigstore.rekor.log_id
+    with scenario:
         yield scenario
 
 

@@ -13,6 +13,7 @@
 - `repo_server.ArgoCD`: redis-server, an argocd-cmp-server for each plugin, argocd-repo-server. One for the whole session
   (2 s to start), so tests take repositories of their own: the repo-server caches by repository, revision and source.
 - `stand_in.StandIn`: the same answers without anything but Python.
+- `cluster.Cluster`: both and a whole Argo CD on a Kubernetes API; run by ``make cluster``, or behind ``tests/argocd/loopback``.
 - `leftovers(argo.work)`: processes that a run left behind.
 
 `make peers` builds the servers (``tests/argocd``, a Go module) and installs the rest. By hand, after `make tools`:
@@ -20,8 +21,20 @@
 """
 
 from support.argocd.asking import PLUGIN, GitRepository, Reply, Repository, Request, plugin_file
+from support.argocd.cluster import Cluster
 from support.argocd.repo_server import ArgoCD
 from support.argocd.stand_in import StandIn
 from support.processes import leftovers
 
-__all__ = ["PLUGIN", "ArgoCD", "GitRepository", "Reply", "Repository", "Request", "StandIn", "leftovers", "plugin_file"]
+__all__ = [
+    "PLUGIN",
+    "ArgoCD",
+    "Cluster",
+    "GitRepository",
+    "Reply",
+    "Repository",
+    "Request",
+    "StandIn",
+    "leftovers",
+    "plugin_file",
+]

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -108,6 +109,12 @@ class ArgoCD(Bench):
             return Reply([], error.details() or "", error.code().name, time.monotonic() - start)
         taken = time.monotonic() - start
         return Reply([json.loads(text) for text in reply.manifests], "", "OK", taken, reply.sourceType)
+
+    def forget(self) -> None:
+        """Empty the cache that all of Argo CD shares."""
+        with socket.create_connection(("127.0.0.1", self.redis)) as client:
+            client.sendall(b"FLUSHALL\r\n")
+            assert client.recv(64) == b"+OK\r\n"
 
     def runs(self, plugin: str = PLUGIN) -> int:
         """How many times the plugin's command was started so far, as the plugin's server has logged it."""
