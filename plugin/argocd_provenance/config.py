@@ -30,6 +30,8 @@ _Read = TypeVar("_Read")
 _DOMAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _HOST = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?")
 _REALM = re.compile(r"(https://)?[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s?#]*)?")
+_OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_CONTAINER_GLOB = re.compile(r"(?!\*+$)[a-z0-9*-]{1,63}")
 _UNMATCHED: tuple[Unmatched, ...] = ("deny", "pin", "allow")
 _DENY_FIRST: tuple[Literal["deny", "report"], ...] = ("deny", "report")
 _REQUIREMENTS: tuple[Requirement, ...] = ("sct", "log", "timestamp")
@@ -59,12 +61,19 @@ class ImageRow:
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """The PreSync check."""
+    """The check at sync time, and the proof after it.
+
+    `image` is this program's own, by digest; `pull_secret` names a dockerconfigjson Secret in the destination namespace.
+    `rollout` is how many seconds the proof waits for what was applied to run; `injected` are globs for the names of
+    containers that others put into Pods (a service mesh), which it leaves alone.
+    """
 
     enabled: bool = False
     proof: bool = False
     image: str | None = None
     pull_secret: str | None = None
+    rollout: float = 300.0
+    injected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,15 +267,36 @@ def _row(item: Field) -> ImageRow:
 
 
 def _hook(field: Field) -> Hook:
-    parts = field.mapping(("enabled", "proof", "image", "pullSecret"))
+    parts = field.mapping(("enabled", "proof", "image", "pullSecret", "rollout", "injected"))
     enabled = parts["enabled"].boolean() if "enabled" in parts else False
+    proof = parts["proof"].boolean() if "proof" in parts else False
     image = _given(parts, "image", Field.text)
     if image:
         _refuse_unpinned(parts["image"], image)
-    if enabled and not image:
+    if (enabled or proof) and not image:
         field.fault("is enabled without an image; name the image of this program by its digest")
-    proof = parts["proof"].boolean() if "proof" in parts else False
-    return Hook(enabled, proof, image, _given(parts, "pullSecret", Field.text))
+    return Hook(
+        enabled,
+        proof,
+        image,
+        _given(parts, "pullSecret", _secret_name),
+        _deadline(parts["rollout"]) if "rollout" in parts else 300.0,
+        tuple(_container_glob(item) for item in parts["injected"].sequence()) if "injected" in parts else (),
+    )
+
+
+def _secret_name(field: Field) -> str:
+    written = field.text()
+    if written and not _OBJECT_NAME.fullmatch(written):
+        field.fault(f"is {written!r}; it must be the name of a Secret, such as registry-credentials")
+    return written
+
+
+def _container_glob(field: Field) -> str:
+    written = field.text()
+    if written and not _CONTAINER_GLOB.fullmatch(written):
+        field.fault(f"is {written!r}; it must be the name of a container, in which * stands for any part")
+    return written
 
 
 def _refuse_unpinned(field: Field, image: str) -> None:

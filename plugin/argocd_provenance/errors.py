@@ -11,6 +11,7 @@ A denial is never an exception; it is a `Finding` in a `Verdict`. The tree::
     │   ├── NotFound         404
     │   └── DigestMismatch   other bytes than asked for
     ├── DeadlineExceeded     our own time limit
+    ├── HookError            the check at sync time cannot be prepared, or what it was given cannot be read
     └── OperatorError        config, policy, key, trust root or command line           exit 2
         ├── UsageError       the command line
         └── FileFaults       an operator's file: all its faults, each with line and path
@@ -90,6 +91,19 @@ class DeadlineExceeded(Error):
     """Our own time limit was reached."""
 
     code = "deadline"
+
+
+class HookError(Error):
+    """The check at sync time cannot be prepared, or what it was given cannot be read.
+
+    `code` is ``hook-not-possible``, ``hook-too-large`` or ``hook-payload``.
+    """
+
+    code = "hook-payload"
+
+    def __init__(self, message: str, *, code: str = "hook-payload") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class OperatorError(Error):

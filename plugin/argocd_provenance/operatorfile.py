@@ -33,6 +33,8 @@ _NUMBER = re.compile(
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DURATION = re.compile(r"([1-9][0-9]{0,8})(ms|s|m|h|d)")
+# A line of YAML with its break, as libyaml counts them.
+_LINE = re.compile("[^\r\n\x85\u2028\u2029]*(?:\r\n|[\r\n\x85\u2028\u2029])|[^\r\n\x85\u2028\u2029]+")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -211,6 +213,19 @@ def documents(file: str, text: str, faults: Faults) -> tuple[Field, ...]:
     if not roots and not any(name == file for name, _, _ in faults.found):
         faults.add(file, 1, "the file is empty; an empty file decides nothing")
     return roots
+
+
+def document_text(text: str, line: int) -> str:
+    """The document of a file's `text` that holds `line` (from 1), on the lines on which it stands: what is before is blank."""
+    starts = [_line_of(event) for event in _events(text) if isinstance(event, events.DocumentStartEvent)]
+    first = max((start for start in starts if start < line), default=0)
+    following = min((start for start in starts if start >= line), default=None)
+    lines = _LINE.findall(text)
+    return "\n" * first + "".join(lines[first:following])
+
+
+def _line_of(event: Any) -> int:
+    return int(event.start_mark.line)
 
 
 class _Builder:

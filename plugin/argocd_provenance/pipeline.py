@@ -62,14 +62,26 @@ class Verifier(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What was decided about a reference before: the digest that it stands for, and the policies that cover it."""
+
+    digest: Digest
+    policies: tuple[Policy, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
-    """What is asked about every image of a run. `enforce`: `mode: warn` does not count."""
+    """What is asked about every image of a run. `enforce`: `mode: warn` does not count.
+
+    References that are `known`, by their text, are neither resolved nor matched to policies again.
+    """
 
     policies: tuple[Policy, ...]
     unmatched: Unmatched
     application: Application | None
     today: date
     enforce: bool = False
+    known: Mapping[str, Known] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +186,9 @@ class Run:
         return coverage.awaits_digest or any(policy.anchors() for policy in coverage.policies)
 
     def _cover(self, reference: Reference, digest: Digest | None) -> Coverage:
+        known = self._rules.known.get(reference.written)
+        if known is not None:
+            return Coverage(known.policies)
         return cover(self._rules.policies, reference, digest, self._rules.application)
 
     def _resolve(self, written: str) -> _Resolved | Decided:
@@ -182,7 +197,9 @@ class Run:
             reference = Reference.parse(written)
         except InvalidReference as error:
             return _no_reference(written, error)
-        coverage, digest = self._cover(reference, reference.digest), reference.digest
+        known = self._rules.known.get(written)
+        digest = reference.digest if known is None else known.digest
+        coverage = self._cover(reference, digest)
         idle = not coverage.policies and (coverage.out_of_scope or self._rules.unmatched != "pin")
         if digest is None and (coverage.awaits_digest or not idle):
             try:

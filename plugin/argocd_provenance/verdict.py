@@ -39,6 +39,7 @@ CODES: Mapping[str, str] = {
     "platform": "a platform that the policy asks for is missing from the image",
     "suspect": "a string that looks like an image stands where no image field is known",
     "templated": "an image field that holds no image reference yet",
+    "hook-collision": "an object of the source would run before the check at sync time, or passes for it",
     # error: nothing is known to be wrong with the image, it could not be checked
     "invalid-reference": "an image field holds no image reference",
     "ambiguous-yaml": "YAML that two readers could understand differently",
@@ -52,6 +53,9 @@ CODES: Mapping[str, str] = {
     "registry-misbehaved": "the registry sent something that is not what was asked for, or too much of it",
     "digest-mismatch": "the registry sent other bytes than their digest says",
     "too-many": "more is attached to the image than is looked at",
+    "hook-not-possible": "the check at sync time cannot be made for this Application",
+    "hook-too-large": "the check at sync time would have to carry too much",
+    "hook-payload": "the check at sync time cannot read what it was given",
     "deadline": "the time limit was reached",
     "config": "the operator's files are wrong",
     "usage": "the command line is wrong",

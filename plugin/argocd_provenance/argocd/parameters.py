@@ -17,20 +17,21 @@ from argocd_provenance.render import DirectoryOptions, HelmOptions, KustomizeOpt
 from argocd_provenance.render.settings import Kind
 
 # The tightening ones: each has one legal value.
-_STRICTER: Mapping[str, str] = {"policy.mode": "enforce", "policy.unmatched": "deny"}
+_STRICTER: Mapping[str, str] = {"policy.mode": "enforce", "policy.unmatched": "deny", "hook": "true"}
 KNOWN: tuple[str, ...] = (*_STRICTER, *rendering.FORMS)
 _FORMS = ("string", "array", "map")
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What an Application asks for: stricter policy, and how its folder is rendered.
+    """What an Application asks for: stricter policy, the check at sync time, and how its folder is rendered.
 
     `kind` is the type that it names by giving parameters of it; without any, the folder decides.
     """
 
     enforce: bool = False
     deny_unmatched: bool = False
+    hook: bool = False
     kind: Kind | None = None
     directory: DirectoryOptions = field(default_factory=DirectoryOptions)
     helm: HelmOptions = field(default_factory=HelmOptions)
@@ -57,6 +58,7 @@ def parse_parameters(text: str) -> Parameters:
     return Parameters(
         enforce=_only(values, "policy.mode"),
         deny_unmatched=_only(values, "policy.unmatched"),
+        hook=_only(values, "hook"),
         kind=rendering.kind(values),
         directory=rendering.directory(values),
         helm=rendering.helm(values),
@@ -69,8 +71,6 @@ def _parameter(entry: Any) -> tuple[str, Given]:
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
         raise UsageError("a plugin parameter without a name")
     name = entry["name"]
-    if name == "hook":
-        raise UsageError("plugin parameter 'hook' is not supported by this version")
     if name in rendering.REFUSED:
         raise UsageError(f"plugin parameter {name!r}: {rendering.REFUSED[name]}")
     if name not in KNOWN:

@@ -18,6 +18,7 @@ from argocd_provenance.errors import Error
 _COMMANDS = {
     "generate": "Render, verify, pin and annotate an Application's manifests.",
     "verify": "Verify images, or one bundle offline, by policy.",
+    "hook": "Verify again at sync time what generate verified.",
     "demo": "Show the whole product on loopback, without network.",
 }
 

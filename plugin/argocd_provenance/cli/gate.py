@@ -1,9 +1,10 @@
 """`generate`, put together: the edges meet the pipeline here."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from argocd_provenance.argocd.environment import Application as ArgoApplication
 from argocd_provenance.argocd.environment import read_application
@@ -20,6 +21,9 @@ from argocd_provenance.policy.select import Application
 from argocd_provenance.report.model import Place, Report, Suspect, worst_first
 from argocd_provenance.verdict import Finding, Outcome
 
+if TYPE_CHECKING:
+    from argocd_provenance.cli.hooking import Hooks
+
 # Argo CD reads at most 100 MB of a plugin's output; what people write is far below.
 _INPUT_LIMIT = 100 * 1024 * 1024
 Progress = Callable[[int, int], None]
@@ -33,8 +37,8 @@ def generate(
     `source` is a folder, or ``-`` for `stdin`. Raises `errors.Error` for what stops the whole run.
     """
     ruled = operator.check_domains(operator.load(operator.config_path(config, environment)))
-    _refuse_hook(ruled.config)
     application = read_application(environment)
+    hooks = _hooks(ruled, application)
     deadline = Deadline(ruled.config.deadline)
     rows = _rows(ruled.config)
     rendered = read(_texts(source, stdin, application, environment, deadline), rows)
@@ -46,10 +50,17 @@ def generate(
     notes: list[str] = []
     decided = _decide(rendered, ruled, application, deadline, progress, notes)
     report = _report(rendered, decided, ruled, application, notes)
+    if hooks is not None:
+        report = replace(report, refused=hooks.collisions(rendered))
     if report.exit_code:
         return None, report
     pins = {written: one.pinned for written, one in decided.items() if one.pinned}
-    return emit(rendered, pins, lambda images: answers.object_annotations(decided, images)), report
+    text = emit(rendered, pins, lambda images: answers.object_annotations(decided, images))
+    if hooks is None:
+        return text, report
+    pods, said = hooks.pods(rendered, decided)
+    end = "" if text.endswith("\n") or not pods else "\n"
+    return text + end + "".join(pods), replace(report, notes=(*report.notes, *said))
 
 
 def _texts(
@@ -69,10 +80,15 @@ def _texts(
     return list(render(folder, application.settings(folder, environment.get("PATH", "")), deadline))
 
 
-def _refuse_hook(config: Config) -> None:
-    """Raise where the operator counts on a check at sync time that this version does not make."""
-    if config.hook.enabled or config.hook.proof:
-        raise FileFaults([f"{config.file}: hook: this version adds no hook; leave it out until one does"])
+def _hooks(ruled: Operator, application: ArgoApplication) -> "Hooks | None":
+    """The checks at sync time that operator or Application ask for, if any."""
+    if ruled.config.hook.proof:
+        raise FileFaults([f"{ruled.config.file}: hook.proof: this version adds no proof; leave it out until one does"])
+    if not (ruled.config.hook.enabled or application.parameters.hook):
+        return None
+    from argocd_provenance.cli import hooking
+
+    return hooking.wanted(ruled, application)
 
 
 def _rows(config: Config) -> list[Row]:

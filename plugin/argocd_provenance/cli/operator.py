@@ -21,11 +21,16 @@ _HOW_TO = (
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """What the operator decided. `instead` replaces every trust domain (``--trusted-root``)."""
+    """What the operator decided. `instead` replaces every trust domain (``--trusted-root``).
+
+    `files` are the policy files as read (path and text); `carried` are the trust domains that a hook brought along.
+    """
 
     config: Config
     policies: tuple[Policy, ...]
     instead: TrustDomain | None = None
+    files: tuple[tuple[str, str], ...] = ()
+    carried: tuple[TrustDomain, ...] | None = None
 
     def hosts(self) -> frozenset[str]:
         """The registries that may be asked: named under `registries`, or literally in a policy's pattern."""
@@ -50,8 +55,9 @@ def load(path: Path, policies: Sequence[Path] | None = None) -> Operator:
     if not path.exists():
         raise OperatorError(_HOW_TO.format(path=path))
     config = load_config(str(path), _text(path))
-    files = [Path(name) for name in config.policies] if policies is None else list(policies)
-    return Operator(config, read_policies(files))
+    paths = [Path(name) for name in config.policies] if policies is None else list(policies)
+    files = policy_files(paths)
+    return Operator(config, load_policies(files, key_file), files=files)
 
 
 def without_config(policies: Sequence[Path]) -> Operator:
@@ -61,11 +67,16 @@ def without_config(policies: Sequence[Path]) -> Operator:
 
 def read_policies(paths: Sequence[Path]) -> tuple[Policy, ...]:
     """The policies in `paths`: files, and folders with files that end in .yaml, .yml or .json."""
+    return load_policies(policy_files(paths), key_file)
+
+
+def policy_files(paths: Sequence[Path]) -> tuple[tuple[str, str], ...]:
+    """Path and text of each file in `paths`."""
     files: list[tuple[str, str]] = []
     for path in paths:
         found = _in_folder(path) if path.is_dir() else [path]
         files += [(str(file), _text(file)) for file in found]
-    return load_policies(files, _key_file)
+    return tuple(files)
 
 
 def _in_folder(folder: Path) -> list[Path]:
@@ -77,7 +88,8 @@ def _in_folder(folder: Path) -> list[Path]:
     return names
 
 
-def _key_file(path: str) -> bytes:
+def key_file(path: str) -> bytes:
+    """The bytes of a file that a policy names; raises OSError."""
     return Path(path).read_bytes()
 
 
@@ -88,6 +100,8 @@ def domains(ruled: Operator, proofs: Proofs | None = None) -> dict[str, TrustDom
     """
     if ruled.instead is not None:
         return dict.fromkeys(_named(ruled), ruled.instead)
+    if ruled.carried is not None:
+        return {domain.name: domain for domain in ruled.carried}
     found = {PUBLIC_GOOD: public_good()}
     faults = []
     for trust in ruled.config.trust:
@@ -118,11 +132,13 @@ def check_domains(ruled: Operator) -> Operator:
     if ruled.instead is not None:
         return ruled
     known = sorted({PUBLIC_GOOD, *(trust.name for trust in ruled.config.trust)})
+    if ruled.carried is not None:
+        known = sorted(domain.name for domain in ruled.carried)
     faults = [
         f"{policy.origin}: {policy.name}: there is no trust domain {name!r} (known: {', '.join(known)}); "
         "add it under `trust` in the config"
         for policy in ruled.policies
-        for name in sorted({_domain_of(anchor) for anchor in policy.anchors()} - set(known))
+        for name in sorted({domain_of(anchor) for anchor in policy.anchors()} - set(known))
     ]
     if faults:
         raise FileFaults(faults)
@@ -130,10 +146,11 @@ def check_domains(ruled: Operator) -> Operator:
 
 
 def _named(ruled: Operator) -> frozenset[str]:
-    return frozenset(_domain_of(anchor) for policy in ruled.policies for anchor in policy.anchors())
+    return frozenset(domain_of(anchor) for policy in ruled.policies for anchor in policy.anchors())
 
 
-def _domain_of(anchor: Anchor) -> str:
+def domain_of(anchor: Anchor) -> str:
+    """The trust domain that `anchor` belongs to."""
     return anchor.name if isinstance(anchor, DomainAnchor) else anchor.domain
 
 

@@ -13,12 +13,13 @@ def render(report: Report) -> str:
 
 
 def as_data(report: Report) -> dict[str, Any]:
-    """The report as JSON values: ``verdict``, ``images``, ``suspects``, ``errors``, ``notes``."""
+    """The report as JSON values: ``verdict``, ``images``, ``suspects``, ``refused``, ``errors``, ``notes``."""
     return {
         "verdict": report.verdict,
         "application": report.application,
         "images": [_image(image) for image in report.images],
         "suspects": [{"text": s.text, "where": _place(s.where)} for s in report.suspects],
+        "refused": [_finding(finding) for finding in report.refused],
         "errors": [_finding(finding) for finding in report.errors],
         "notes": list(report.notes),
     }

@@ -12,6 +12,8 @@ def render(report: Report) -> str:
     failures = sum(1 for i in report.images if i.blocks and i.outcome is Outcome.DENIED)
     errors = sum(1 for i in report.images if i.blocks and i.outcome is Outcome.ERROR) + len(report.errors)
     cases = [_case(image) for image in report.images]
+    failures += len(report.refused)
+    cases += [_element("run", "failure", f.code, f.message) for f in report.refused]
     cases += [_element("run", "error", f.code, f.message) for f in report.errors]
     if report.suspects_deny:
         failures += len(report.suspects)

@@ -65,19 +65,21 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything a run has to say. `errors` are faults of the run itself, outside any image."""
+    """Everything a run has to say. `errors` are faults of the run itself, `refused` are denials, both outside any image."""
 
     images: tuple[ImageReport, ...] = ()
     suspects: tuple[Suspect, ...] = ()
     suspects_deny: bool = False
     errors: tuple[Finding, ...] = ()
+    refused: tuple[Finding, ...] = ()
     application: str = ""
     notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Overall:
         """The worst of everything: denied, then error, then allowed."""
-        if any(i.blocks and i.outcome is Outcome.DENIED for i in self.images) or (self.suspects and self.suspects_deny):
+        suspect = bool(self.suspects) and self.suspects_deny
+        if suspect or self.refused or any(i.blocks and i.outcome is Outcome.DENIED for i in self.images):
             return "denied"
         if self.errors or any(i.blocks for i in self.images):
             return "error"
@@ -110,6 +112,8 @@ def summary(report: Report) -> str:
         said.append(f"{errors} not checked" if denied else f"{errors} of {count} {noun} not checked")
     if report.suspects and report.suspects_deny:
         said.append(f"{len(report.suspects)} unknown places that look like images")
+    if report.refused:
+        said.append(f"{len(report.refused)} {'object' if len(report.refused) == 1 else 'objects'} refused")
     if report.errors:
         said.append("could not decide")
     return "image policy: " + (", ".join(said) or _good_news(report, noun)) + _context(report)

@@ -16,7 +16,7 @@ _DOCS = "https://github.com/argocd-provenance/argocd-provenance/blob/main/docs/f
 def render(report: Report) -> str:
     """A SARIF log with one run; one result for each finding and each suspect."""
     results = [_result(finding, image) for image in report.images for finding in image.findings]
-    results += [_plain(finding) for finding in report.errors]
+    results += [_plain(finding) for finding in (*report.refused, *report.errors)]
     results += [_suspect(suspect, "error" if report.suspects_deny else "note") for suspect in report.suspects]
     used = sorted({result["ruleId"] for result in results})
     log = {

@@ -29,6 +29,7 @@ def clean(text: str, limit: int = 600) -> str:
 def render(report: Report, *, explain: bool = False, colour: bool = False, limit: int | None = LIMIT) -> str:
     """The whole report, ending in a line break; at most `limit` bytes (None: no limit)."""
     lines = [clean(summary(report))]
+    lines += [_line("DENY", "", finding) for finding in report.refused]
     lines += [_line("ERROR", "", finding) for finding in report.errors]
     for image in report.images:
         lines += _image_lines(image, explain=explain)

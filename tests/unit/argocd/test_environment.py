@@ -97,7 +97,7 @@ class TestParameters:
                 r"did you mean 'policy\.mode'.*known are policy\.mode, ",
                 id="unknown",
             ),
-            pytest.param(parameter("hook", "true"), "not supported by this version", id="hook"),
+            pytest.param(parameter("hook", "false"), "can only be 'true'", id="hook"),
             pytest.param(parameter("directory.recurse", "yes"), "true", id="no boolean"),
             pytest.param('[{"name": "directory.include", "array": ["a"]}]', "takes `string", id="a list"),
             pytest.param('[{"name": "directory.include", "string": "a", "map": {}}]', "takes `string", id="two forms"),

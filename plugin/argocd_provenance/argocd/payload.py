@@ -1,0 +1,235 @@
+"""What `generate` hands to the check at sync time: one line of text in the Pod's arguments.
+
+The law: all that the decision rests on, and nothing secret. Images by digest, the policies that covered them with the
+key files they read, the trusted roots they name, and what is said about the registries: CA certificates, never client
+certificates, never credentials. The same decisions give the same text; what cannot be read whole is a `HookError`.
+
+The form: JSON with sorted keys, compressed (RFC 1950), base64.
+"""
+
+import base64
+import binascii
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from argocd_provenance.errors import HookError, InvalidReference, OperatorError
+from argocd_provenance.evidence.trust import TrustDomain, trust_domain
+from argocd_provenance.oci.reference import Digest, Reference
+from argocd_provenance.oci.settings import HostSettings
+from argocd_provenance.oci.strictjson import NotJSONError, read_object
+
+LIMIT = 64 * 1024
+"""Bytes, compressed. Linux takes 128 KiB in one argument (``MAX_ARG_STRLEN``), of which base64 leaves 96."""
+_PLAIN_LIMIT = 4 * 1024 * 1024
+_VERSION = 1
+_LONGEST = 3600.0
+
+_SETTINGS = ("host", "mirror", "fallback", "realm", "plain_http", "tls")
+"""What is carried of `HostSettings`, as it stands there."""
+NEVER_CARRIED = ("client_cert", "ca_file")
+"""Paths of files: a client certificate holds a key and stays behind, a CA's certificates are carried by their content."""
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedPlace:
+    """Where an image stands."""
+
+    kind: str
+    namespace: str
+    name: str
+    container: str
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedImage:
+    """An image that was verified: as written, what it stood for then, and the names of the policies that covered it."""
+
+    reference: str
+    digest: Digest
+    policies: tuple[str, ...]
+    where: tuple[CarriedPlace, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """Everything the check needs. `files` are what the policies read beside themselves, by path.
+
+    `authorities` are the PEM certificates that stand for a host's `ca_file`.
+    """
+
+    application: str
+    images: tuple[CarriedImage, ...]
+    policies: tuple[tuple[str, str], ...]
+    trust: tuple[TrustDomain, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    registries: tuple[HostSettings, ...] = ()
+    authorities: Mapping[str, str] = field(default_factory=dict)
+    enforce: bool = False
+    deadline: float = 40.0
+
+
+def pack(payload: Payload) -> str:
+    """`payload` as text; raises `HookError` (``hook-too-large``) where it does not fit."""
+    plain = json.dumps(_data(payload), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    packed = zlib.compress(plain, 9)
+    if len(packed) > LIMIT or len(plain) > _PLAIN_LIMIT:
+        raise HookError(
+            f"what the check at sync time needs is too large for a Pod: {len(packed)} bytes compressed of {LIMIT}, for "
+            f"{len(payload.images)} images, {len(payload.policies)} policies and {len(payload.trust)} trusted roots. "
+            "Fix: split the Application, or shorten what its policies carry; without the hook it renders",
+            code="hook-too-large",
+        )
+    return base64.b64encode(packed).decode()
+
+
+def unpack(text: str) -> Payload:
+    """The payload that `text` spells; raises `HookError` for anything that `pack` would not have written."""
+    value = read(text)
+    try:
+        if value.get("version") != _VERSION:
+            raise HookError(
+                f"this program reads version {_VERSION}, not {value.get('version')!r:.20}. "
+                "Fix: let `hook.image` in the config be the image of the plugin's sidecar"
+            )
+        return _payload(value)
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidReference, OperatorError) as error:
+        raise _malformed(f"{type(error).__name__}: {error}") from error
+
+
+def read(text: str) -> dict[str, Any]:
+    """The JSON object in `text`, inflated no further than any payload reaches; raises `HookError`."""
+    if len(text) > (LIMIT + 2) // 3 * 4:
+        raise _malformed(f"it is longer than {LIMIT} bytes can be")
+    try:
+        packed = base64.b64decode(text, validate=True)
+        inflater = zlib.decompressobj()
+        plain = inflater.decompress(packed, _PLAIN_LIMIT + 1)
+    except (binascii.Error, ValueError, zlib.error) as error:
+        raise _malformed(str(error)) from None
+    if len(plain) > _PLAIN_LIMIT:
+        raise _malformed(f"it inflates to more than {_PLAIN_LIMIT} bytes")
+    if not inflater.eof or inflater.unused_data:
+        raise _malformed("it is cut short, or something follows it")
+    try:
+        return read_object(plain)
+    except NotJSONError as error:
+        raise _malformed(str(error)) from None
+
+
+def _data(payload: Payload) -> dict[str, Any]:
+    return {
+        "version": _VERSION,
+        "application": payload.application,
+        "enforce": payload.enforce,
+        "deadline": payload.deadline,
+        "images": [
+            {
+                "reference": image.reference,
+                "digest": image.digest.text,
+                "policies": list(image.policies),
+                "where": [[place.kind, place.namespace, place.name, place.container] for place in image.where],
+            }
+            for image in payload.images
+        ],
+        "policies": [list(policy) for policy in payload.policies],
+        "files": {path: base64.b64encode(content).decode() for path, content in payload.files.items()},
+        "trust": [
+            {"name": domain.name, "root": domain.root.decode(), "requires": sorted(domain.requires)}
+            for domain in payload.trust
+        ],
+        "registries": [{name: getattr(host, name) for name in _SETTINGS} for host in payload.registries],
+        "authorities": dict(payload.authorities),
+    }
+
+
+def _payload(value: dict[str, Any]) -> Payload:
+    unknown = value.keys() - _KNOWN
+    if unknown:
+        raise ValueError(f"there is no such field: {min(unknown)!r:.60}")
+    payload = Payload(
+        application=_text(value["application"]),
+        images=tuple(_image(image) for image in value["images"]),
+        policies=tuple((_text(file), _text(text)) for file, text in value["policies"]),
+        trust=tuple(
+            trust_domain(_text(one["name"]), _text(one["root"]).encode(), one["requires"]) for one in value["trust"]
+        ),
+        files={path: base64.b64decode(_text(content), validate=True) for path, content in value["files"].items()},
+        registries=tuple(_host(host) for host in value["registries"]),
+        authorities={host: _text(pem) for host, pem in value["authorities"].items()},
+        enforce=_boolean(value["enforce"]),
+        deadline=_seconds(value["deadline"]),
+    )
+    references = [image.reference for image in payload.images]
+    if not references or len(set(references)) != len(references):
+        raise ValueError("no image, or one that stands twice")
+    return payload
+
+
+_KNOWN = frozenset(
+    {
+        "version",
+        "application",
+        "enforce",
+        "deadline",
+        "images",
+        "policies",
+        "files",
+        "trust",
+        "registries",
+        "authorities",
+    }
+)
+
+
+def _image(value: dict[str, Any]) -> CarriedImage:
+    image = CarriedImage(
+        _text(value["reference"]),
+        Digest(_text(value["digest"])),
+        tuple(_text(name) for name in value["policies"]),
+        tuple(CarriedPlace(*(_text(part) for part in place)) for place in value["where"]),
+    )
+    if not image.policies:
+        raise ValueError(f"{image.reference}: no policy covers it")
+    if Reference.parse(image.reference).digest not in (None, image.digest):
+        raise ValueError(f"{image.reference}: another digest than {image.digest}")
+    return image
+
+
+def _host(value: dict[str, Any]) -> HostSettings:
+    if value.keys() != set(_SETTINGS):
+        raise ValueError("a registry has other settings than are carried")
+    return HostSettings(
+        host=_text(value["host"]),
+        mirror=None if value["mirror"] is None else _text(value["mirror"]),
+        fallback=_boolean(value["fallback"]),
+        realm=None if value["realm"] is None else _text(value["realm"]),
+        plain_http=_boolean(value["plain_http"]),
+        tls=_boolean(value["tls"]),
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.60} is no text")
+    return value
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r:.60} is neither true nor false")
+    return value
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LONGEST:
+        raise TypeError(f"{value!r:.60} is no number of seconds")
+    return float(value)
+
+
+def _malformed(why: str) -> HookError:
+    return HookError(
+        f"what this Pod was given to check cannot be read: {why}. Fix: sync again; if it stays, let `hook.image` in the config be the image of the plugin's sidecar"
+    )
