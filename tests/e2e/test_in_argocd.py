@@ -4,9 +4,11 @@ Each test runs twice: on a stand-in for Argo CD, which needs nothing, and on its
 """
 
 import json
+import os
 import re
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 
 from support.argocd import ArgoCD, StandIn, leftovers
-from support.processes import wait_for
+from support.processes import running, wait_for
 from support.shop import API, WEB, pod, policy, shop
 
 Argo = ArgoCD | StandIn
@@ -163,19 +165,24 @@ class TestWhatTheRepositorySays:
             assert said in reply.error
 
     @pytest.mark.parametrize(
-        "override",
+        ("name", "override"),
         [
-            "plugin: {parameters: [{name: policy.mode, string: warn}]}",
-            "plugin: {env: [{name: ARGOCD_PROVENANCE_CONFIG, value: mine.yaml}, {name: PATH, value: .}, {name: PYTHONPATH, value: .}]}",
-            "plugin: null",
-            "plugin: {parameters: null, env: null}",
-            "directory: {recurse: true}",
-            "helm: {releaseName: free}",
-            "kustomize: {namePrefix: free-}",
-            "repoURL: https://example.invalid/trusted\ntargetRevision: v9\npath: elsewhere",
+            (".argocd-source.yaml", "plugin: {parameters: [{name: policy.mode, string: warn}]}"),
+            (
+                ".argocd-source-web.yaml",
+                "plugin: {env: [{name: ARGOCD_PROVENANCE_CONFIG, value: mine.yaml}, {name: PATH, value: .}, {name: PYTHONPATH, value: .}]}",
+            ),
+            (".argocd-source.yaml", "plugin: null"),
+            (".argocd-source-web.yaml", "plugin: {parameters: null, env: null}"),
+            (".argocd-source.yaml", "directory: {recurse: true}"),
+            (".argocd-source-web.yaml", "helm: {releaseName: free}"),
+            (".argocd-source.yaml", "kustomize: {namePrefix: free-}"),
+            (
+                ".argocd-source-web.yaml",
+                "repoURL: https://example.invalid/trusted\ntargetRevision: v9\npath: elsewhere",
+            ),
         ],
     )
-    @pytest.mark.parametrize("name", [".argocd-source.yaml", ".argocd-source-web.yaml"])
     def test_a_source_file_never_lets_an_image_through(
         self, argo: Argo, tmp_path: Path, name: str, override: str
     ) -> None:
@@ -279,7 +286,8 @@ class TestTime:
 
             assert (reply.code, reply.objects) == ("UNKNOWN", [])
             assert "failed exit status 3" in reply.error
-            assert f"ERROR {host}/acme/web:v1" in reply.error
+            assert f'ERROR {host}/acme/web:v1 (Pod/web "c0") [deadline]' in reply.error
+            assert "Nothing is known to be wrong with the image" in reply.error
 
     def test_a_kill_in_the_middle_leaves_nothing_and_the_next_run_is_fine(self, argo: Argo, tmp_path: Path) -> None:
         """The caller's deadline ends us without a word: no process, no folder, no manifests stay."""
@@ -288,7 +296,7 @@ class TestTime:
             repository = argo.repository(tmp_path / "git")
             repository.commit({"web/pod.yaml": pod("acme/web:v1").replace("REGISTRY", host)})
 
-            reply = argo.manifests(repository, "web", deadline=2)
+            reply = argo.manifests(repository, "web", deadline=1)
 
             assert (reply.objects, reply.code in ("UNKNOWN", "DEADLINE_EXCEEDED")) == ([], True)
             wait_for("the end of all processes", lambda: not leftovers(argo.work), seconds=10)
@@ -299,3 +307,26 @@ class TestTime:
             argo.operator(scenario.folder)
             repository.commit_folder(scenario.folder / "source")
             assert argo.manifests(repository, "web").code == "OK"
+
+    @pytest.mark.peers
+    def test_a_kill_takes_a_renderer_along(self, servers: ArgoCD, tmp_path: Path) -> None:
+        """A child in a session of its own outlives Argo CD's kill of the process group; ours do not."""
+        words = f"/bin/sleep {31000 + os.getpid()}"
+        program = servers.programs / "kustomize"
+        program.write_text(f"#!/bin/sh\n{words} &\nexec {words}\n")
+        program.chmod(0o755)
+        with shop(
+            tmp_path, source={"web/kustomization.yaml": "resources: [pod.yaml]", "web/pod.yaml": pod("a:v1")}
+        ) as scenario:
+            servers.operator(scenario.folder)
+            repository = servers.repository(tmp_path / "git")
+            repository.commit_folder(scenario.folder / "source")
+
+            with ThreadPoolExecutor(1) as pool:
+                asked = pool.submit(servers.manifests, repository, "web", deadline=4)
+                started = wait_for("the renderer", lambda: running(words), seconds=10)
+                reply = asked.result()
+
+            program.unlink()
+            assert (reply.objects, bool(started)) == ([], True)
+            wait_for("the end of all processes", lambda: not running(words) and not leftovers(servers.work), seconds=10)

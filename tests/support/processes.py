@@ -128,6 +128,16 @@ def leftovers(folder: Path) -> list[str]:
     return found
 
 
+def running(words: str) -> list[int]:
+    """The processes whose command line is `words`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):  # it has just ended
+            if entry.name.isdigit() and (entry / "cmdline").read_text().replace("\0", " ").strip() == words:
+                found.append(int(entry.name))
+    return found
+
+
 def wait_for(what: str, ready: Callable[[], T], process: Process | None = None, *, seconds: float = 60) -> T:
     """What `ready` answers as soon as it is true; fails when the process dies or the time is over.
 

@@ -14,6 +14,7 @@
   (2 s to start), so tests take repositories of their own: the repo-server caches by repository, revision and source.
 - `stand_in.StandIn`: the same answers without anything but Python.
 - `cluster.Cluster`: both and a whole Argo CD on a Kubernetes API; run by ``make cluster``, or behind ``tests/argocd/loopback``.
+- `argo.programs`: the first folder on the plugins' PATH, for a kustomize or helm that is not.
 - `leftovers(argo.work)`: processes that a run left behind.
 
 `make peers` builds the servers (``tests/argocd``, a Go module) and installs the rest. By hand, after `make tools`:

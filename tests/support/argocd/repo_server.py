@@ -43,6 +43,7 @@ class ArgoCD(Bench):
         self._sockets = self.made("sock")
         assert len(str(self._sockets)) < 80, "a unix socket's path is short: set TMPDIR to a shorter folder"
         self.work = self.made("work")
+        self.programs = self.made("programs")
 
     def __enter__(self) -> Self:
         try:
@@ -156,6 +157,7 @@ class ArgoCD(Bench):
             "ARGOCD_PLUGINSOCKFILEPATH": str(self._sockets),
             "ARGOCD_CMP_WORKDIR": str(self.made("work", name)),
             "ARGOCD_PROVENANCE_CONFIG": str(self.folder / "operator" / "config.yaml"),
+            "PATH": f"{self.programs}:{os.environ['PATH']}",
             "PYTHONDONTWRITEBYTECODE": "1",
             **self._sidecar,
         }

@@ -47,10 +47,13 @@ class StandIn:
         texts = {PLUGIN: plugin_file(sys.executable)} if plugins is None else plugins
         self._plugins = {name: yaml.safe_load(text)["spec"] for name, text in texts.items()}
         self.work = folder / "work"
-        self.work.mkdir()
+        self.programs = folder / "programs"
+        for made in (self.work, self.programs, folder / "tmp"):
+            made.mkdir()
         self._sidecar = {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{self.programs}:{os.environ['PATH']}",
             "HOME": str(folder),
+            "TMPDIR": str(folder / "tmp"),
             "ARGOCD_PROVENANCE_CONFIG": str(folder / "operator" / "config.yaml"),
             "PYTHONDONTWRITEBYTECODE": "1",
             **(sidecar or {}),
