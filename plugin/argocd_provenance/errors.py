@@ -12,6 +12,7 @@ A denial is never an exception; it is a `Finding` in a `Verdict`. The tree::
     │   └── DigestMismatch   other bytes than asked for
     ├── DeadlineExceeded     our own time limit
     ├── HookError            the check at sync time cannot be prepared, or what it was given cannot be read
+    ├── Busy                 others were being worked on all the time
     └── OperatorError        config, policy, key, trust root or command line           exit 2
         ├── UsageError       the command line
         └── FileFaults       an operator's file: all its faults, each with line and path
@@ -104,6 +105,12 @@ class HookError(Error):
     def __init__(self, message: str, *, code: str = "hook-payload") -> None:
         super().__init__(message)
         self.code = code
+
+
+class Busy(Error):
+    """Its turn did not come in time: as many requests as this machine can bear were being worked on."""
+
+    code = "busy"
 
 
 class OperatorError(Error):

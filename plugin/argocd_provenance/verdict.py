@@ -57,6 +57,7 @@ CODES: Mapping[str, str] = {
     "hook-too-large": "the check at sync time would have to carry too much",
     "hook-payload": "the check at sync time cannot read what it was given",
     "deadline": "the time limit was reached",
+    "busy": "other requests were being worked on until the time was nearly over",
     "config": "the operator's files are wrong",
     "usage": "the command line is wrong",
     "internal": "a fault in this program",

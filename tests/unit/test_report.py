@@ -99,15 +99,6 @@ class TestText:
         assert len(said.splitlines()) == 2
         assert not set(said) & {"\x1b", "\r", "\u202e"}
 
-    def test_a_long_report_is_capped_and_says_how_much_is_missing(self) -> None:
-        """All of standard error lands in the Application's status, which must stay small."""
-        many = tuple(ImageReport(f"ghcr.io/acme/{n}:v1", Outcome.DENIED, findings=(WRONG,)) for n in range(200))
-
-        said = textreport.render(Report(many))
-
-        assert len(said.encode()) <= textreport.LIMIT
-        assert said.splitlines()[-1].startswith(" … and ")
-
     def test_more_than_three_places_are_counted(self) -> None:
         """Three places are named, the others counted."""
         where = tuple(Place("Job", name=f"j{n}") for n in range(5))

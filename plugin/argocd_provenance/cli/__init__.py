@@ -43,7 +43,9 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except Error as error:
-            click.echo(f"error [{error.code}]: {error}", err=True)
+            from argocd_provenance.cli.streams import write_fault
+
+            write_fault(error)
             ctx.exit(error.exit_code)
 
 
@@ -66,12 +68,11 @@ def main() -> None:
     except SystemExit as end:
         _leave(end)
         raise
-    except Exception as error:
-        # The first line is what Argo CD shows; the traceback below it is for the issue tracker.
-        sys.stderr.write(
-            f"image policy: could not decide [internal] {type(error).__name__}: a fault in argocd-provenance\n"
-        )
-        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is said, and nothing is deployed
+        from argocd_provenance.cli.streams import write_crash
+
+        write_crash(error)
+        sys.exit(1)
 
 
 def _open_closed_streams() -> None:

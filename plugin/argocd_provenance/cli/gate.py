@@ -10,6 +10,7 @@ from argocd_provenance.argocd.environment import Application as ArgoApplication
 from argocd_provenance.argocd.environment import read_application
 from argocd_provenance.cli import answers, operator
 from argocd_provenance.cli.operator import Operator
+from argocd_provenance.cli.request import request
 from argocd_provenance.config import Config
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.documents import ImageField, Rendered, Row, emit, read
@@ -41,7 +42,16 @@ def generate(
     hooks = _hooks(ruled, application)
     deadline = Deadline(ruled.config.deadline)
     rows = _rows(ruled.config)
-    rendered = read(_texts(source, stdin, application, environment, deadline), rows)
+    with request(ruled.config, application.name, deadline) as notes:
+        rendered = read(_texts(source, stdin, application, environment, deadline), rows)
+        manifests, report = _answer(rendered, ruled, application, deadline, progress)
+    return manifests, replace(report, notes=(*report.notes, *notes))
+
+
+def _answer(
+    rendered: Rendered, ruled: Operator, application: ArgoApplication, deadline: Deadline, progress: Progress
+) -> tuple[str | None, Report]:
+    """What `generate` returns for documents that are read."""
     if not rendered.objects and not ruled.config.allow_empty:
         raise RenderError(
             "nothing was rendered: an empty result could delete the whole Application. Fix: correct the path, or set `allowEmpty: true` in the config",

@@ -38,10 +38,15 @@ def command(source: str, config: Path | None, output: str, report_file: Path | N
     except OperatorError:
         raise
     except Error as error:
-        report = Report(errors=(Finding(error.code if error.code in CODES else "internal", str(error)),))
+        finding = Finding(error.code if error.code in CODES else "internal", str(error))
+        report = Report(
+            errors=(finding,),
+            application=os.environ.get("ARGOCD_APP_NAME", ""),
+            notes=tuple(getattr(error, "__notes__", ())),
+        )
     if report_file is not None:
         streams.write_file(report_file, streams.rendered(report, "json"))
     if manifests is not None and report.exit_code == 0:
         streams.write_output(manifests)
-    streams.write_report(report, output, explain=explain, limit=None if sys.stderr.isatty() else 4096)
+    streams.write_report(report, output, explain=explain)
     click.get_current_context().exit(report.exit_code)

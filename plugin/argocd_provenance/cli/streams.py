@@ -1,7 +1,13 @@
-"""What leaves the process: standard output whole or not at all, the report on standard error."""
+"""What leaves the process: standard output whole or not at all, the report on standard error.
+
+Argo CD shows standard error to everybody who sees the Application, so what is written there when it runs us is capped
+and names no path of the folder that it unpacked our source into.
+"""
 
 import os
 import sys
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -26,23 +32,70 @@ def write_output(text: str, errors: str = "strict") -> None:
         raise Error(f"standard output could not be written: {error.strerror}") from error
 
 
-def write_report(
-    report: Report, form: str, *, explain: bool = False, to_stdout: bool = False, limit: int | None
-) -> None:
-    """Print `report` in `form` (text, json, sarif, junit); colours only for a person at a terminal."""
+def write_report(report: Report, form: str, *, explain: bool = False, to_stdout: bool = False) -> None:
+    """Print `report` in `form` (text, json, sarif, junit); colours, and more than 4 KiB, only for a person at a terminal."""
     stream = sys.stdout if to_stdout else sys.stderr
     if form == "text":
         from argocd_provenance.report import text
 
         colour = stream is not None and stream.isatty() and "NO_COLOR" not in os.environ
-        said = text.render(report, explain=explain, colour=colour, limit=limit)
+        said = text.render(report, explain=explain, colour=colour, limit=None if to_stdout else _limit())
     else:
         said = rendered(report, form)
     if to_stdout:
         write_output(said, _ODD)
     else:
-        stream.buffer.write(said.encode(errors=_ODD))
-        stream.flush()
+        _write_error(said)
+
+
+def write_fault(error: Error) -> None:
+    """Say on standard error what stopped the run before there was a report."""
+    from argocd_provenance.report import text
+
+    _write_error(text.fault(error.code, str(error), _limit()))
+
+
+def write_crash(error: Exception) -> None:
+    """Say on standard error that we are at fault, first and last; between them, for the issue tracker, where."""
+    from argocd_provenance.report import capped, text
+
+    head = f"image policy: could not decide [internal] {type(error).__name__}: a fault in argocd-provenance"
+    trace = "".join(traceback.format_exception(error)).splitlines()[-30:]
+    lines = [capped.Line(text.safe(line[:300])) for line in trace]
+    _write_error("\n".join(capped.fit(head, lines, _limit())) + "\n")
+
+
+def error_text(report: Report) -> bytes:
+    """`report` as it would be written to standard error, for whoever must write it without us."""
+    from argocd_provenance.report import text
+
+    return text.hide(text.render(report, limit=_limit()), work_folders()).encode(errors=_ODD)
+
+
+def _limit() -> int | None:
+    from argocd_provenance.report import text
+
+    return None if sys.stderr.isatty() else text.LIMIT
+
+
+def _write_error(said: str) -> None:
+    from argocd_provenance.report import text
+
+    sys.stderr.buffer.write(text.hide(said, work_folders()).encode(errors=_ODD))
+    sys.stderr.flush()
+
+
+def work_folders() -> Sequence[str]:
+    """Where Argo CD unpacked our source: the root and the working folder; none where a person runs us."""
+    if "ARGOCD_APP_NAME" not in os.environ:
+        return ()
+    from argocd_provenance.argocd.environment import source_root
+
+    try:
+        here = Path(os.path.realpath(os.curdir))
+    except OSError:  # somebody has deleted it
+        return ()
+    return [str(here), str(source_root(here, os.environ.get("ARGOCD_APP_SOURCE_PATH", "")))]
 
 
 def rendered(report: Report, form: str) -> str:

@@ -70,5 +70,5 @@ def command(references: tuple[str, ...], config: Path | None, output: str, *, ex
 
     asked = asking.Asked(references=references, config=config, **demands)  # type: ignore[arg-type]
     report = asking.answer(asked, os.environ, streams.Progress())
-    streams.write_report(report, output, explain=explain, to_stdout=True, limit=None)
+    streams.write_report(report, output, explain=explain, to_stdout=True)
     click.get_current_context().exit(report.exit_code)
