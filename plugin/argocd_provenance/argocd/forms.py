@@ -48,7 +48,7 @@ def flag(values: Mapping[str, Given], name: str) -> bool:
     """Whether `name` is ``"true"``; raises `UsageError` for what is neither that nor ``"false"``."""
     value = values.get(name, "false")
     if value not in ("true", "false"):
-        raise UsageError(f'plugin parameter {name!r} is "true" or "false", not {value!r}')
+        raise UsageError(f'plugin parameter {name!r} is "true" or "false", not {str(value)[:100]!r}')
     return value == "true"
 
 

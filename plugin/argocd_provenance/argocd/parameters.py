@@ -6,7 +6,7 @@ no parameter loosens anything, and one that is unknown, doubled or of the wrong 
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,9 @@ from argocd_provenance.render.settings import Kind
 _STRICTER: Mapping[str, str] = {"policy.mode": "enforce", "policy.unmatched": "deny", "hook": "true"}
 KNOWN: tuple[str, ...] = (*_STRICTER, *rendering.FORMS)
 _FORMS = ("string", "array", "map")
+# Linux hands over no longer text in an environment: MAX_ARG_STRLEN.
+_LIMIT = 128 * 1024
+_QUOTED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,16 @@ def parse_parameters(text: str) -> Parameters:
 
     Raises `UsageError` that says what is known.
     """
+    if len(text) > _LIMIT:
+        raise UsageError(f"ARGOCD_APP_PARAMETERS: longer than {_LIMIT} characters")
     try:
-        listed = json.loads(text) if text else None
+        listed = json.loads(text, object_pairs_hook=_once) if text else None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"ARGOCD_APP_PARAMETERS: not JSON ({error})") from error
     if not isinstance(listed, list | None):
         raise UsageError("ARGOCD_APP_PARAMETERS: not a list of parameters")
+    if not all(_is_text(found) for found in _texts(listed)):
+        raise UsageError("ARGOCD_APP_PARAMETERS: holds a NUL or half a character, which no program could be told")
     values: dict[str, Given] = {}
     for entry in listed or ():
         name, value = _parameter(entry)
@@ -66,6 +73,33 @@ def parse_parameters(text: str) -> Parameters:
     )
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose names stand once: of two, one reader takes the first, another one the last."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise UsageError(f"ARGOCD_APP_PARAMETERS: {name[:_QUOTED]!r} stands twice in one object")
+        found[name] = value
+    return found
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a JSON value, names too."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, dict):
+            waiting += [*one, *one.values()]
+        elif isinstance(one, list):
+            waiting += one
+
+
+def _is_text(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _parameter(entry: Any) -> tuple[str, Given]:
     """Name and value of one entry: ``{"name": …}`` and one of ``string``, ``array`` and ``map``."""
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
@@ -74,9 +108,9 @@ def _parameter(entry: Any) -> tuple[str, Given]:
     if name in rendering.REFUSED:
         raise UsageError(f"plugin parameter {name!r}: {rendering.REFUSED[name]}")
     if name not in KNOWN:
-        close = difflib.get_close_matches(name, KNOWN, n=1)
+        close = difflib.get_close_matches(name[:_QUOTED], KNOWN, n=1)
         raise UsageError(
-            f"unknown plugin parameter {name!r}{f' (did you mean {close[0]!r}?)' if close else ''}; known are {', '.join(KNOWN)}"
+            f"unknown plugin parameter {name[:_QUOTED]!r}{f' (did you mean {close[0]!r}?)' if close else ''}; known are {', '.join(KNOWN)}"
         )
     forms = rendering.FORMS.get(name, ("string",))
     given = [form for form in _FORMS if entry.get(form) is not None]
@@ -91,6 +125,6 @@ def _only(values: Mapping[str, Given], name: str) -> bool:
     """Whether `name` is given; its one legal value is the strict one."""
     if name in values and values[name] != _STRICTER[name]:
         raise UsageError(
-            f"plugin parameter {name!r} can only be {_STRICTER[name]!r}, not {values[name]!r}: an Application may tighten, never loosen"
+            f"plugin parameter {name!r} can only be {_STRICTER[name]!r}, not {str(values[name])[:_QUOTED]!r}: an Application may tighten, never loosen"
         )
     return name in values

@@ -44,12 +44,17 @@ def generate(
     rows = _rows(ruled.config)
     with request(ruled.config, application.name, deadline) as notes:
         rendered = read(_texts(source, stdin, application, environment, deadline), rows)
-        manifests, report = _answer(rendered, ruled, application, deadline, progress)
+        manifests, report = _answer(rendered, ruled, application, hooks, deadline, progress)
     return manifests, replace(report, notes=(*report.notes, *notes))
 
 
 def _answer(
-    rendered: Rendered, ruled: Operator, application: ArgoApplication, deadline: Deadline, progress: Progress
+    rendered: Rendered,
+    ruled: Operator,
+    application: ArgoApplication,
+    hooks: "Hooks | None",
+    deadline: Deadline,
+    progress: Progress,
 ) -> tuple[str | None, Report]:
     """What `generate` returns for documents that are read."""
     if not rendered.objects and not ruled.config.allow_empty:

@@ -32,14 +32,21 @@ def write_output(text: str, errors: str = "strict") -> None:
         raise Error(f"standard output could not be written: {error.strerror}") from error
 
 
-def write_report(report: Report, form: str, *, explain: bool = False, to_stdout: bool = False) -> None:
-    """Print `report` in `form` (text, json, sarif, junit); colours, and more than 4 KiB, only for a person at a terminal."""
+def write_report(
+    report: Report, form: str, *, explain: bool = False, to_stdout: bool = False, limit: int | None = 4096
+) -> None:
+    """Print `report` in `form` (text, json, sarif, junit); colours only for a person at a terminal.
+
+    As text on standard error it is at most `limit` bytes (None: no limit) where it is no terminal.
+    """
     stream = sys.stdout if to_stdout else sys.stderr
     if form == "text":
         from argocd_provenance.report import text
 
         colour = stream is not None and stream.isatty() and "NO_COLOR" not in os.environ
-        said = text.render(report, explain=explain, colour=colour, limit=None if to_stdout else _limit())
+        said = text.render(
+            report, explain=explain, colour=colour, limit=None if to_stdout or limit is None else _limit()
+        )
     else:
         said = rendered(report, form)
     if to_stdout:
