@@ -6,7 +6,7 @@ Paths are relative to the file. Unknown fields are faults, and all faults are ra
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -23,7 +23,7 @@ Requirement = Literal["sct", "log", "timestamp"]
 
 _TOP = (
     "apiVersion", "kind", "policies", "unmatched", "trust", "registries", "images", "templated", "suspects", "allowEmpty",
-    "hook", "render", "deadline", "cache",
+    "hook", "render", "deadline", "cache", "clusterImagePolicy",
 )  # fmt: skip
 _Read = TypeVar("_Read")
 
@@ -34,6 +34,7 @@ _OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _CONTAINER_GLOB = re.compile(r"(?!\*+$)[a-z0-9*-]{1,63}")
 _UNMATCHED: tuple[Unmatched, ...] = ("deny", "pin", "allow")
 _DENY_FIRST: tuple[Literal["deny", "report"], ...] = ("deny", "report")
+_DENY_ALLOW: tuple[Literal["deny", "allow"], ...] = ("deny", "allow")
 _REQUIREMENTS: tuple[Requirement, ...] = ("sct", "log", "timestamp")
 # Argo CD's caller kills at 60 s or 90 s; a limit beyond an hour is a typing error.
 _DEADLINE = (1.0, 3600.0)
@@ -97,6 +98,20 @@ class Cache:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterObjects:
+    """What only a cluster could resolve for a ClusterImagePolicy: files by the names that policies use."""
+
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    config_maps: Mapping[str, str] = field(default_factory=dict)
+    kms: Mapping[str, str] = field(default_factory=dict)
+    remotes: Mapping[str, str] = field(default_factory=dict)
+    cue_missing: Literal["deny", "allow"] = "deny"
+    """Whether fields that a CUE policy constrains may be missing, as upstream."""
+    cue: str | None = None
+    """The cue binary for what is not read here."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The operator's decisions. `file` is the path it was read from."""
 
@@ -114,6 +129,7 @@ class Config:
     """Where chart dependencies and remote bases may come from (`render.remotes`)."""
     deadline: float = 40.0
     cache: Cache = Cache()
+    cluster: ClusterObjects = field(default_factory=ClusterObjects)
 
 
 def load_config(file: str, text: str) -> Config:
@@ -155,6 +171,7 @@ def _config(root: Field) -> Config:
         remotes=_remotes(fields["render"]) if "render" in fields else (),
         deadline=_deadline(fields["deadline"]) if "deadline" in fields else 40.0,
         cache=_cache(fields["cache"]) if "cache" in fields else Cache(),
+        cluster=_cluster(fields["clusterImagePolicy"]) if "clusterImagePolicy" in fields else ClusterObjects(),
     )
 
 
@@ -344,6 +361,23 @@ def _size(field: Field) -> int:
     if written and match is None:
         field.fault(f"is {written!r}; it must be a quantity such as 256Mi or 1Gi")
     return int(match[1]) * (2**20 if match[2] == "Mi" else 2**30) if match is not None else 0
+
+
+def _cluster(field: Field) -> ClusterObjects:
+    parts = field.mapping(("secrets", "configMaps", "kms", "remotes", "cueMissing", "cue"))
+
+    def files(name: str) -> Mapping[str, str]:
+        given = parts[name].mapping(None) if name in parts else {}
+        return {key: _path(item) for key, item in given.items()}
+
+    return ClusterObjects(
+        secrets=files("secrets"),
+        config_maps=files("configMaps"),
+        kms=files("kms"),
+        remotes=files("remotes"),
+        cue_missing=parts["cueMissing"].choice(_DENY_ALLOW) if "cueMissing" in parts else "deny",
+        cue=_given(parts, "cue", _path),
+    )
 
 
 def _redis(field: Field) -> Redis:

@@ -23,6 +23,7 @@ from argocd_provenance.policy.decision import Decision, Unmatched, decide, undec
 from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.judge import Judgement, judge
 from argocd_provenance.policy.model import EvidenceSource, Policy
+from argocd_provenance.policy.objectmatch import Carrier
 from argocd_provenance.policy.platforms import to_verify
 from argocd_provenance.policy.select import Application, Coverage, cover
 from argocd_provenance.verdict import Finding
@@ -82,6 +83,8 @@ class Rules:
     today: date
     enforce: bool = False
     known: Mapping[str, Known] = field(default_factory=dict)
+    carriers: Mapping[str, Sequence[Carrier]] = field(default_factory=dict)
+    """The objects that run each reference as written; one that is not listed is of every kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +189,11 @@ class Run:
         return coverage.awaits_digest or any(policy.anchors() for policy in coverage.policies)
 
     def _cover(self, reference: Reference, digest: Digest | None) -> Coverage:
-        known = self._rules.known.get(reference.written)
+        rules = self._rules
+        known = rules.known.get(reference.written)
         if known is not None:
             return Coverage(known.policies)
-        return cover(self._rules.policies, reference, digest, self._rules.application)
+        return cover(rules.policies, reference, digest, rules.application, rules.carriers.get(reference.written))
 
     def _resolve(self, written: str) -> _Resolved | Decided:
         """The digest and the policies of a reference; no request where neither could matter."""

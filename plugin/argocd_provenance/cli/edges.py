@@ -12,7 +12,7 @@ from argocd_provenance.config import Config
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import Error, UsageError
 from argocd_provenance.evidence.proofs import Proofs
-from argocd_provenance.evidence.values import DomainAnchor
+from argocd_provenance.evidence.values import Anchor, DomainAnchor
 from argocd_provenance.evidence.verify import Verifier
 from argocd_provenance.oci.credentials import Credentials
 from argocd_provenance.oci.registry import Registry
@@ -49,13 +49,17 @@ def verifier(ruled: Operator, memory: Memory | None = None, remembered: Remember
     """
     proofs = Proofs(memory)
     made = Verifier(domains(ruled, proofs), proofs)
-    if not any(isinstance(anchor, DomainAnchor) or anchor.log for p in ruled.policies for anchor in p.anchors()):
+    if not any(_needs_domain(anchor) for p in ruled.policies for anchor in p.anchors()):
         return made
     if memory is None or remembered is None:
         made.warm()
     else:
         remembered.when_asked(threading.Thread(target=_warm, args=(made,), daemon=True).start)
     return made
+
+
+def _needs_domain(anchor: Anchor) -> bool:
+    return isinstance(anchor, DomainAnchor) or anchor.log or anchor.stamped
 
 
 def _warm(made: Verifier) -> None:

@@ -18,6 +18,7 @@ from argocd_provenance.errors import FileFaults, InvalidReference, RenderError
 from argocd_provenance.oci.reference import split
 from argocd_provenance.pipeline import Decided, Rules, Run
 from argocd_provenance.policy.decision import Decision
+from argocd_provenance.policy.objectmatch import Carrier
 from argocd_provenance.policy.select import Application
 from argocd_provenance.report.model import Place, Report, Suspect, worst_first
 from argocd_provenance.verdict import Finding, Outcome
@@ -128,7 +129,8 @@ def _decide(
 ) -> dict[str, Decided]:
     templated = _templated(rendered)
     texts = [field.written for field in rendered.images if field.written not in templated]
-    answered = ask(texts, ruled, _rules(ruled, application), deadline, progress, ruled.hosts(), notes)
+    rules = replace(_rules(ruled, application), carriers=_carriers(rendered))
+    answered = ask(texts, ruled, rules, deadline, progress, ruled.hosts(), notes)
     if ruled.config.templated == "deny":
         answered |= {
             field.written: _no_reference(field)
@@ -181,6 +183,14 @@ def _rules(ruled: Operator, application: ArgoApplication) -> Rules:
     unmatched = "deny" if application.parameters.deny_unmatched else ruled.config.unmatched
     who = Application(application.name, application.project, application.repository)
     return Rules(ruled.policies, unmatched, who, today(), enforce=application.parameters.enforce)
+
+
+def _carriers(rendered: Rendered) -> Mapping[str, Sequence[Carrier]]:
+    """The objects that run each image."""
+    found: dict[str, dict[Carrier, None]] = {}
+    for image in rendered.images:
+        found.setdefault(image.written, {})[Carrier(image.api_version, image.kind, image.labels)] = None
+    return {written: tuple(carriers) for written, carriers in found.items()}
 
 
 def _templated(rendered: Rendered) -> frozenset[str]:

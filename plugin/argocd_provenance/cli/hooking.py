@@ -155,6 +155,9 @@ def _authority(host: HostSettings) -> str:
     return "\n".join(found) + "\n"
 
 
+_ONLY_HERE = "a ClusterImagePolicy leans on clusterImagePolicy of the config, which no hook carries"
+
+
 def _read_back(carried: Payload, ruled: Operator) -> str:
     """`carried` as text, with the files that its policies read; raises `HookError` unless it reads as the same policies."""
     files: dict[str, bytes] = {}
@@ -164,7 +167,12 @@ def _read_back(carried: Payload, ruled: Operator) -> str:
         return files[path]
 
     names = {policy.origin: policy.name for policy in ruled.policies}
-    loaded = load_policies(carried.policies, reading)
+    if ruled.config.cluster.cue_missing == "allow" and any(policy.foreign for policy in ruled.policies):
+        raise HookError(_ONLY_HERE, code="hook-not-possible")
+    try:
+        loaded = load_policies(carried.policies, reading)
+    except FileFaults as fault:
+        raise HookError(f"{_ONLY_HERE}: {fault.faults[0]}", code="hook-not-possible") from fault
     if any(names.get(policy.origin) != policy.name for policy in loaded) or len(loaded) != len(carried.policies):
         raise HookError("the policies do not read alike when they are carried alone", code="hook-not-possible")
     text = payload.pack(replace(carried, files=files))

@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from argocd_provenance.cli.foreign import cluster, mixed_domain
 from argocd_provenance.config import Config, Trust, load_config
 from argocd_provenance.errors import FileFaults, OperatorError, UsageError
 from argocd_provenance.evidence.proofs import Proofs
-from argocd_provenance.evidence.trust import PUBLIC_GOOD, USUAL, TrustDomain, public_good, trust_domain
+from argocd_provenance.evidence.trust import PUBLIC_GOOD, USUAL, TrustDomain, offered, public_good, trust_domain
 from argocd_provenance.evidence.values import Anchor, DomainAnchor
-from argocd_provenance.policy.load import load_policies
+from argocd_provenance.policy.load import load_files
 from argocd_provenance.policy.model import Policy
+from argocd_provenance.policy.trust_root import TrustRoot
 
 DEFAULT_CONFIG = "/etc/argocd-provenance/config.yaml"
 _HOW_TO = (
@@ -28,6 +30,8 @@ class Operator:
 
     config: Config
     policies: tuple[Policy, ...]
+    trust_roots: tuple[TrustRoot, ...] = ()
+    """Trust domains that stand among the policies, as TrustRoot objects."""
     instead: TrustDomain | None = None
     files: tuple[tuple[str, str], ...] = ()
     carried: tuple[TrustDomain, ...] | None = None
@@ -56,22 +60,22 @@ def load(path: Path, policies: Sequence[Path] | None = None) -> Operator:
         raise OperatorError(_HOW_TO.format(path=path))
     config = load_config(str(path), _text(path))
     paths = [Path(name) for name in config.policies] if policies is None else list(policies)
-    files = policy_files(paths)
-    return Operator(config, load_policies(files, key_file), files=files)
+    return _with_policies(config, paths)
 
 
 def without_config(policies: Sequence[Path]) -> Operator:
     """What holds where there is no config: these policies, the public-good trust domain, every default."""
-    return Operator(Config("-"), read_policies(policies))
+    return _with_policies(Config("-"), policies)
 
 
-def read_policies(paths: Sequence[Path]) -> tuple[Policy, ...]:
-    """The policies in `paths`: files, and folders with files that end in .yaml, .yml or .json."""
-    return load_policies(policy_files(paths), key_file)
+def _with_policies(config: Config, paths: Sequence[Path]) -> Operator:
+    files = policy_files(paths)
+    loaded = load_files(files, key_file, cluster(config.cluster))
+    return Operator(config, loaded.policies, loaded.trust_roots, files=files)
 
 
 def policy_files(paths: Sequence[Path]) -> tuple[tuple[str, str], ...]:
-    """Path and text of each file in `paths`."""
+    """Path and text of each file in `paths`: files, and folders with files that end in .yaml, .yml or .json."""
     files: list[tuple[str, str]] = []
     for path in paths:
         found = _in_folder(path) if path.is_dir() else [path]
@@ -104,6 +108,11 @@ def domains(ruled: Operator, proofs: Proofs | None = None) -> dict[str, TrustDom
         return {domain.name: domain for domain in ruled.carried}
     found = {PUBLIC_GOOD: public_good()}
     faults = []
+    for root in ruled.trust_roots:
+        try:
+            found[root.name] = trust_domain(root.name, root.root, offered(root.root))
+        except OperatorError as error:
+            faults.append(f"{root.origin}: {error}")
     for trust in ruled.config.trust:
         try:
             found[trust.name] = _domain(trust, Path(trust.trusted_root).read_bytes(), proofs or Proofs())
@@ -113,6 +122,21 @@ def domains(ruled: Operator, proofs: Proofs | None = None) -> dict[str, TrustDom
             )
         except OperatorError as error:
             faults.append(f"{trust.trusted_root}: {error}")
+    if faults:
+        raise FileFaults(faults)
+    return found | _mixed(ruled, found)
+
+
+def _mixed(ruled: Operator, known: Mapping[str, TrustDomain]) -> dict[str, TrustDomain]:
+    """The trust domains that policies put together from those that are `known`."""
+    explicit = {trust.name: trust.requires or frozenset() for trust in ruled.config.trust}
+    found, faults = {}, []
+    for policy in ruled.policies:
+        for domain in policy.domains:
+            try:
+                found[domain.name] = mixed_domain(domain, known, explicit.get(domain.base, frozenset()))
+            except OperatorError as error:
+                faults.append(f"{policy.origin}: {error}")
     if faults:
         raise FileFaults(faults)
     return found
@@ -131,18 +155,33 @@ def check_domains(ruled: Operator) -> Operator:
     """`ruled`, if every trust domain that a policy names is there; raises `FileFaults` otherwise."""
     if ruled.instead is not None:
         return ruled
-    known = sorted({PUBLIC_GOOD, *(trust.name for trust in ruled.config.trust)})
+    named = {trust.name for trust in ruled.config.trust}
+    known = sorted({PUBLIC_GOOD, *named, *(root.name for root in ruled.trust_roots)})
     if ruled.carried is not None:
         known = sorted(domain.name for domain in ruled.carried)
     faults = [
         f"{policy.origin}: {policy.name}: there is no trust domain {name!r} (known: {', '.join(known)}); "
         "add it under `trust` in the config"
         for policy in ruled.policies
-        for name in sorted({domain_of(anchor) for anchor in policy.anchors()} - set(known))
+        for name in sorted(_bases(policy, ruled) - set(known))
+    ]
+    faults += [
+        f"{root.origin}: metadata.name: {root.name} is the name of a trust domain of the config too, or built in"
+        for root in ruled.trust_roots
+        if root.name in {PUBLIC_GOOD, *named}
     ]
     if faults:
         raise FileFaults(faults)
     return ruled
+
+
+def _bases(policy: Policy, ruled: Operator) -> set[str]:
+    """The trust domains that `policy` names, and those that it puts its own together from; a hook carries these whole."""
+    if ruled.carried is not None:
+        return {domain_of(anchor) for anchor in policy.anchors()}
+    mixed = {domain.name for domain in policy.domains}
+    parts = {name for domain in policy.domains for name in (domain.base, domain.log, domain.stamps)}
+    return {domain_of(anchor) for anchor in policy.anchors()} - mixed | parts
 
 
 def _named(ruled: Operator) -> frozenset[str]:

@@ -14,6 +14,7 @@ from argocd_provenance.documents.places import CORE, Row
 from argocd_provenance.documents.scan import is_ours, looks_like_image
 from argocd_provenance.documents.split import Part
 from argocd_provenance.documents.values import Path, Walk, doubled, fields, node_at
+from argocd_provenance.errors import DocumentError
 
 # With the words of the table, the keys that decide what an object is, what runs in it and what is said about it.
 _PIVOTS = frozenset({"apiVersion", "kind", "metadata", "annotations", "items", "image", "reference"})
@@ -191,7 +192,20 @@ class _Search:
             one.role,
             self._document,
             path,
+            self._labels(one),
         )
+
+    def _labels(self, one: _Object) -> tuple[tuple[str, str], ...] | None:
+        """The labels of an object that runs an image; None where readers could disagree about them."""
+        try:
+            metadata = resolved(fields(self._part, one.node)["metadata"])
+            labels = resolved(fields(self._part, metadata)["labels"]) if isinstance(metadata, Mapping) else None
+            said = fields(self._part, labels) if isinstance(labels, Mapping) else {}
+        except KeyError:
+            return ()
+        except DocumentError:
+            return None
+        return tuple((name, _text(value)) for name, value in said.items())
 
     def _weigh(self, one: _Object, path: Path, scalar: Scalar) -> None:
         if "/" in scalar.text and looks_like_image(scalar.text):

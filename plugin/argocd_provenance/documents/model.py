@@ -30,6 +30,8 @@ class ImageField:
     role: Role
     document: int
     keys: Path
+    labels: tuple[tuple[str, str], ...] | None = ()
+    """Those of the object itself; None where readers could disagree about them."""
 
 
 @dataclass(frozen=True, slots=True)

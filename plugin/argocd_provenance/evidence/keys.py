@@ -26,8 +26,10 @@ from argocd_provenance.evidence.pem import labelled
 from argocd_provenance.evidence.rejections import Refused
 
 MIN_RSA_BITS = 2048
+_RSA_BITS = (2048, 3072, 4096)
 _CURVES = {"secp256r1": "sha256", "secp384r1": "sha384", "secp521r1": "sha512"}
-_HASHES: Mapping[str, type[hashes.SHA256 | hashes.SHA384 | hashes.SHA512]] = {
+_HASHES: Mapping[str, type[hashes.SHA224 | hashes.SHA256 | hashes.SHA384 | hashes.SHA512]] = {
+    "sha224": hashes.SHA224,
     "sha256": hashes.SHA256,
     "sha384": hashes.SHA384,
     "sha512": hashes.SHA512,
@@ -78,6 +80,20 @@ def load_public_key(pem: bytes) -> bytes:
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
+def details_of(spki: bytes) -> str:
+    """The name that protobuf-specs has for the key of a log; raises `OperatorError` for what no log signs with."""
+    key = load_der_public_key(spki)
+    match key:
+        case ec.EllipticCurvePublicKey() if key.curve.name in _CURVES:
+            return f"PKIX_ECDSA_P{key.curve.key_size}_SHA_{_CURVES[key.curve.name].removeprefix('sha')}"
+        case ed25519.Ed25519PublicKey():
+            return "PKIX_ED25519"
+        case rsa.RSAPublicKey() if key.key_size in _RSA_BITS:
+            return f"PKIX_RSA_PKCS1V15_{key.key_size}_SHA256"
+        case _:
+            raise OperatorError("no log signs with a key of this kind (ECDSA, Ed25519, RSA of 2048, 3072 or 4096 bits)")
+
+
 def unsupported(key: Any) -> str:
     """Why `key` is not accepted, or nothing."""
     match key:
@@ -111,13 +127,16 @@ def says_prehashed(key: Any, hint: str, entry_body: bytes) -> bool:
     return hint == own or b'"sha512"' in entry_body or b"PKIX_ED25519_PH" in entry_body
 
 
-def check_signature(key: Any, signature: bytes, signed: Signed) -> None:
-    """Check that `signature` is by `key` over `signed`; raises `Refused`."""
+def check_signature(key: Any, signature: bytes, signed: Signed, algorithm: str | None = None) -> None:
+    """Check that `signature` is by `key` over `signed`; raises `Refused`. `algorithm`: the only hash that will do.
+
+    Ed25519 has its own.
+    """
     if refusal := unsupported(key):
         raise Refused("verification", refusal)
     match key:
         case ec.EllipticCurvePublicKey():
-            algorithms = dict.fromkeys((_CURVES[key.curve.name], "sha256"))
+            algorithms = dict.fromkeys((algorithm,) if algorithm else (_CURVES[key.curve.name], "sha256"))
             digests = {a: digest for a in algorithms if (digest := signed.hashed(a)) is not None}
             if not digests:
                 raise Refused(
@@ -126,8 +145,8 @@ def check_signature(key: Any, signature: bytes, signed: Signed) -> None:
             if not any(_ecdsa(key, signature, algorithm, digest) for algorithm, digest in digests.items()):
                 raise Refused("verification", "the signature does not verify with the key")
         case rsa.RSAPublicKey():
-            digest = signed.hashed("sha256")
-            if digest is None or not _rsa(key, signature, digest):
+            digest = signed.hashed(algorithm or "sha256")
+            if digest is None or not _rsa(key, signature, algorithm or "sha256", digest):
                 raise Refused("verification", "the signature does not verify with the key")
         case _:
             _ed25519(key, signature, signed)
@@ -141,9 +160,9 @@ def _ecdsa(key: ec.EllipticCurvePublicKey, signature: bytes, algorithm: str, dig
     return True
 
 
-def _rsa(key: rsa.RSAPublicKey, signature: bytes, digest: bytes) -> bool:
+def _rsa(key: rsa.RSAPublicKey, signature: bytes, algorithm: str, digest: bytes) -> bool:
     try:
-        key.verify(signature, digest, padding.PKCS1v15(), Prehashed(hashes.SHA256()))
+        key.verify(signature, digest, padding.PKCS1v15(), Prehashed(_HASHES[algorithm]()))
     except InvalidSignature:
         return False
     return True

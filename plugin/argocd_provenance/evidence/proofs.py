@@ -71,7 +71,9 @@ class Proofs:
         # Every part counts, not the bundle's bytes alone: what cosign signs stands in annotations beside the layer. The
         # place it was found at proves nothing and is left out.
         parts = _digest(repr(replace(candidate, source="")).encode())
-        key = anchor.spki.hex() if isinstance(anchor, KeyAnchor) else ""
+        key = ""
+        if isinstance(anchor, KeyAnchor):
+            key = f"{anchor.spki.hex()} log={anchor.log} stamped={anchor.stamped} hash={anchor.hash}"
         root, requires = (_digest(domain.root), sorted(domain.requires)) if domain is not None else ("", [])
         return ("proof", self._verifier, parts, key, root, *requires)
 

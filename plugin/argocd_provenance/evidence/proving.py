@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from argocd_provenance.evidence.bridge import Instance
 
 _LOG_ONLY: frozenset[Requirement] = frozenset({"log"})
+_LOG_AND_STAMP: frozenset[Requirement] = frozenset({"log", "timestamp"})
 
 
 def prove(
@@ -33,7 +34,7 @@ def prove(
     """What `candidate` proves to who trusts `anchor`, whose trust domain is `instance`; raises `Refused`."""
     signed = _signed(candidate, artifact)
     if isinstance(anchor, KeyAnchor):
-        return _by_key(candidate, anchor.spki, signed, instance)
+        return _by_key(candidate, anchor, signed, instance)
     assert instance is not None  # noqa: S101 - every domain has one
     return _by_certificate(candidate, signed, instance, requires)
 
@@ -60,22 +61,28 @@ def _by_certificate(
     return Proved(certificates.read(certificate), candidate.entry is not None, times)
 
 
-def _by_key(candidate: Candidate, spki: bytes, signed: keys.Signed, instance: "Instance | None") -> Proved:
-    """What the key `spki` proves; with `instance` a log entry is demanded, and checked there."""
+def _by_key(candidate: Candidate, anchor: KeyAnchor, signed: keys.Signed, instance: "Instance | None") -> Proved:
+    """What the key of `anchor` proves; what it demands of log and timestamp authority is checked with `instance`."""
     if candidate.certificate is not None:
         raise Refused("has-certificate", "it is signed with a certificate, a key is expected")
-    key = keys.key_from(spki)
+    key = keys.key_from(anchor.spki)
     try:
-        keys.check_signature(key, candidate.signature, signed)
+        keys.check_signature(key, candidate.signature, signed, anchor.hash)
     except Refused:
         if keys.says_prehashed(key, candidate.key_hint, candidate.entry.body if candidate.entry else b""):
             raise Refused("ed25519ph", f"{REJECTIONS['ed25519ph']}: use an ECDSA P-256 key") from None
         raise
     if instance is None:
         return Proved(None, logged=False, times=())
-    times = _times(instance, candidate, _LOG_ONLY)
+    if not anchor.log:
+        # The entry may be of a log that nobody asked about, and counts for nothing.
+        stamped = instance.timestamps(candidate)
+        if not stamped:
+            raise Refused("no-time", "no timestamp of a trusted authority proves when it was signed")
+        return Proved(None, logged=False, times=tuple(sorted(set(stamped))))
+    times = _times(instance, candidate, _LOG_AND_STAMP if anchor.stamped else _LOG_ONLY)
     if candidate.entry is not None:
-        log_entry.check_body(candidate.entry, candidate, signed, spki)
+        log_entry.check_body(candidate.entry, candidate, signed, anchor.spki)
     return Proved(None, candidate.entry is not None, times)
 
 

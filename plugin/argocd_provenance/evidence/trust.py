@@ -6,6 +6,7 @@ sigstore's own models refuse such roots, so that the root is read here; the impo
 """
 
 import importlib.util
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -96,6 +97,21 @@ def trust_domain(name: str, raw: bytes, requires: Iterable[str] | None = None) -
             f"trust domain {name}: requires must name log or timestamp, or no time of signing is proved"
         )
     return TrustDomain(name, raw, wanted)  # type: ignore[arg-type] # narrowed by the check of `unknown`
+
+
+def mixed(name: str, base: bytes, log: bytes, stamps: bytes) -> bytes:
+    """A trusted root with certificate authorities and CT logs of `base`, logs of `log`, timestamp authorities of `stamps`.
+
+    Each is a trusted root that can be parsed; `name` is only for the message of an `OperatorError`.
+    """
+    roots = {"certificateAuthorities": base, "ctlogs": base, "tlogs": log, "timestampAuthorities": stamps}
+    try:
+        read = {raw: strict_json.read(raw, name, MAX_CONTENT) for raw in roots.values()}
+    except Refused as refused:
+        raise OperatorError(f"trust domain {name}: {refused.reason}") from None
+    return json.dumps(
+        {"mediaType": _V01} | {member: read[raw].get(member, []) for member, raw in roots.items()}
+    ).encode()
 
 
 def offered(raw: bytes) -> frozenset[Requirement]:

@@ -46,12 +46,18 @@ class DomainAnchor:
 
 @dataclass(frozen=True, slots=True)
 class KeyAnchor:
-    """Trust in one public key; `log`: a transparency log entry (of the trust domain `domain`) is demanded."""
+    """Trust in one public key; `log`: a transparency log entry (of the trust domain `domain`) is demanded.
+
+    `stamped`: a timestamp of that domain's authority is demanded.
+    """
 
     spki: bytes
     """The key as DER SubjectPublicKeyInfo."""
     log: bool = True
     domain: str = "public-good"
+    stamped: bool = False
+    hash: str | None = None
+    """The one hash that it signs with; None: that of its type."""
 
     @property
     def name(self) -> str:

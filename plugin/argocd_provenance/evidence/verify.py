@@ -81,8 +81,11 @@ class Verifier:
         return proved
 
     def _domain(self, anchor: Anchor) -> TrustDomain | None:
-        """The trust domain that `anchor` leans on; none for a key without a log."""
-        name = anchor.name if isinstance(anchor, DomainAnchor) else anchor.domain if anchor.log else None
+        """The trust domain that `anchor` leans on; none for a key that needs neither log nor timestamp."""
+        if isinstance(anchor, DomainAnchor):
+            name: str | None = anchor.name
+        else:
+            name = anchor.domain if anchor.log or anchor.stamped else None
         if name is not None and name not in self._domains:
             raise OperatorError(f"there is no trust domain named {name!r} (known: {', '.join(sorted(self._domains))})")
         return self._domains[name] if name is not None else None

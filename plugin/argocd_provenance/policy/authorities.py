@@ -1,31 +1,34 @@
 """The authorities of a ClusterImagePolicy: any of them satisfies the policy.
 
-Stricter than upstream: certificates always need the proof of time that their trust domain asks for.
+Stricter than upstream: certificates always need a proof of time, by a log or a timestamp authority.
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 from argocd_provenance.errors import InvalidReference
-from argocd_provenance.evidence.values import KeyAnchor
 from argocd_provenance.oci.reference import Reference
 from argocd_provenance.operatorfile import Field
-from argocd_provenance.policy.fields import pattern, public_key
-from argocd_provenance.policy.model import Authority, Demand, EvidenceSource
+from argocd_provenance.policy.fields import Reading, pattern
+from argocd_provenance.policy.foreignkeys import key_signer
+from argocd_provenance.policy.foreignpolicy import attestation_policy
+from argocd_provenance.policy.model import Authority, Condition, Demand, EvidenceSource, MixedDomain
 from argocd_provenance.policy.patterns import Exact, Expression, Pattern
 from argocd_provenance.policy.predicates import predicate_type
-from argocd_provenance.policy.signers import DEFAULT_DOMAIN, IdentitySigner, KeySigner, Signer
+from argocd_provenance.policy.signers import DEFAULT_DOMAIN, IdentitySigner, Signer
 
 _KNOWN = (
     "name", "key", "keyless", "static", "source", "ctlog", "rfc3161timestamp", "signatureFormat", "attestations",
 )  # fmt: skip
 _KINDS = ("key", "keyless", "static")
-_HASHES = ("sha256", "sha224", "sha384", "sha512")
 
 
-def authority(entry: Field, place: int, warnings: list[str]) -> Authority | None:
+def authority(
+    entry: Field, place: int, reading: Reading, warnings: list[str], domains: list[MixedDomain]
+) -> Authority | None:
     """The authority at `entry`, the `place`-th of its policy; None and faults for what is none.
 
-    What a lint should say of it is added to `warnings`.
+    What a lint should say of it is added to `warnings`, the trust domains that it puts together to `domains`.
     """
     fields = entry.mapping(_KNOWN)
     kinds = [kind for kind in _KINDS if kind in fields]
@@ -37,18 +40,17 @@ def authority(entry: Field, place: int, warnings: list[str]) -> Authority | None
         return _static(fields, name)
     if "signatureFormat" in fields:
         fields["signatureFormat"].choice(("legacy", "bundle"))
-    log_domain = _log(fields.get("ctlog"))
+    log = _log(fields.get("ctlog"))
+    stamps = _stamps(fields.get("rfc3161timestamp"))
     signers: tuple[Signer, ...]
     if kinds == ["key"]:
-        if "rfc3161timestamp" in fields:
-            fields["rfc3161timestamp"].fault("is not read beside a key; demand a log entry by `ctlog`")
-        signers = _key(fields["key"], log_domain)
-        if log_domain is None:
+        signers = key_signer(fields["key"], log, stamps, reading, domains)
+        if log is None and stamps is None:
             warnings.append(f"{entry.path}: a key without ctlog needs no log entry: a stolen key leaves no trace")
     else:
-        signers = _keyless(fields["keyless"], log_domain, fields.get("rfc3161timestamp"), warnings)
+        signers = _keyless(fields["keyless"], log, stamps, warnings, domains)
     source = evidence_source(fields["source"]) if "source" in fields else None
-    demands = _demands(fields.get("attestations"), signers, entry.path)
+    demands = _demands(fields.get("attestations"), signers, entry.path, reading, warnings)
     return Authority(demands, name, source=source) if signers and demands else None
 
 
@@ -77,48 +79,60 @@ def _log(field: Field | None) -> str | None:
     return parts["trustRootRef"].text() if "trustRootRef" in parts else DEFAULT_DOMAIN
 
 
-def _key(field: Field, log_domain: str | None) -> tuple[Signer, ...]:
-    parts = field.mapping(("data", "secretRef", "kms", "hashAlgorithm"))
-    for name, remedy in (("secretRef", "is a Secret of a cluster"), ("kms", "is a key of a cloud")):
-        if name in parts:
-            parts[name].fault(f"{remedy}, which is not asked here; write the public key as `data`")
-    if "hashAlgorithm" in parts:
-        written = str(parts["hashAlgorithm"].plain_values()).lower()
-        if written not in _HASHES:
-            parts["hashAlgorithm"].choice(_HASHES)
-        elif written != "sha256":
-            parts["hashAlgorithm"].fault(f"{written} is not read here; a key is checked with the hash of its own type")
-    if "data" not in parts:
-        if not {"secretRef", "kms"} & parts.keys():
-            field.fault("data is missing: the public key as PEM")
-        return ()
-    pem = parts["data"].text()
-    spki = public_key(parts["data"], pem.encode()) if pem else None
-    if spki is None:
-        return ()
-    anchor = KeyAnchor(spki, log_domain is not None, log_domain or DEFAULT_DOMAIN)
-    return (KeySigner(anchor, anchor.name.removeprefix("key:")),)
+def _stamps(field: Field | None) -> str | None:
+    """The trust domain whose timestamp authority is demanded, or None."""
+    if field is None:
+        return None
+    ref = field.mapping(("trustRootRef",), ("trustRootRef",)).get("trustRootRef")
+    return ref.text() if ref is not None else None
 
 
-def _keyless(field: Field, log_domain: str | None, stamped: Field | None, warnings: list[str]) -> tuple[Signer, ...]:
+def _keyless(
+    field: Field, log: str | None, stamps: str | None, warnings: list[str], domains: list[MixedDomain]
+) -> tuple[Signer, ...]:
     parts = field.mapping(("url", "ca-cert", "identities", "trustRootRef", "insecureIgnoreSCT"), ("identities",))
     if "ca-cert" in parts:
-        parts["ca-cert"].fault("is not read here, and dead upstream; write a trust domain and name it in trustRootRef")
+        parts["ca-cert"].fault(
+            "is not read here, and upstream nothing ever matches it; write a TrustRoot with the certificate, or a trust "
+            "domain of the config, and name it in trustRootRef"
+        )
     if "url" in parts and not parts["url"].text().startswith(("https://", "http://")):
         parts["url"].fault("must be a URL; it is not asked, trust comes from the trust domain")
-    domain = parts["trustRootRef"].text() if "trustRootRef" in parts else DEFAULT_DOMAIN
-    if "insecureIgnoreSCT" in parts and parts["insecureIgnoreSCT"].boolean() and domain == DEFAULT_DOMAIN:
-        parts["insecureIgnoreSCT"].fault("would drop a proof; name a trust domain whose `requires` has no sct")
-    if log_domain not in (None, DEFAULT_DOMAIN, domain):
-        field.fault(f"ctlog.trustRootRef is {log_domain}, and the certificates are of {domain}; one domain proves both")
-    if stamped is not None:
-        ref = stamped.mapping(("trustRootRef",), ("trustRootRef",)).get("trustRootRef")
-        if ref is not None and ref.text() != domain:
-            ref.fault(f"must be {domain}, the domain of the certificates; its `requires` says which proof is needed")
+    base = parts["trustRootRef"].text() if "trustRootRef" in parts else DEFAULT_DOMAIN
+    sct = not ("insecureIgnoreSCT" in parts and parts["insecureIgnoreSCT"].boolean())
+    if not sct:
+        warnings.append(f"{parts['insecureIgnoreSCT'].path}: nobody need have published the certificate")
+    domain = _domain(base, log, stamps, domains, sct=sct)
     if "identities" not in parts:
         return ()
     found = (_identity(item, domain, warnings) for item in parts["identities"].sequence(empty=False))
     return tuple(signer for signer in found if signer is not None)
+
+
+def _domain(base: str, log: str | None, stamps: str | None, domains: list[MixedDomain], *, sct: bool) -> str:
+    """The trust domain that proves all that is asked for: `base`, or one put together from several.
+
+    Upstream leaves the log out where a timestamp is demanded, and where a `trustRootRef` stands without `ctlog`; here the
+    log is left out for a timestamp without `ctlog` only, and what the base demands holds where nothing is said.
+    """
+    asked: set[Literal["log", "timestamp"]] = set()
+    if log is not None:
+        asked.add("log")
+    if stamps is not None:
+        asked.add("timestamp")
+    requires = frozenset(asked) or None
+    if base == DEFAULT_DOMAIN and log in {None, base} and stamps is None and sct:
+        return base
+    if requires is None and sct:
+        return base
+    said = [
+        what if domain == base else f"{what} of {domain}"
+        for what, domain in (("log", log), ("timestamp", stamps))
+        if domain is not None
+    ]
+    name = f"{base} ({', '.join([*said, *['no SCT'] * (not sct)])})"
+    domains.append(MixedDomain(name, base, log or base, stamps or base, requires, sct))
+    return name
 
 
 def _identity(field: Field, domain: str, warnings: list[str]) -> IdentitySigner | None:
@@ -139,25 +153,28 @@ def _identity(field: Field, domain: str, warnings: list[str]) -> IdentitySigner 
     return IdentitySigner(issuer, subject, domain) if issuer is not None and subject is not None else None
 
 
-def _demands(field: Field | None, signers: tuple[Signer, ...], path: str) -> tuple[Demand, ...]:
+def _demands(
+    field: Field | None, signers: tuple[Signer, ...], path: str, reading: Reading, warnings: list[str]
+) -> tuple[Demand, ...]:
     if field is None:
         return (Demand("signature", signers, path=path),) if signers else ()
     found: list[Demand] = []
     for item in field.sequence(empty=False):
         parts = item.mapping(("name", "predicateType", "policy"), ("name", "predicateType"))
+        where: tuple[Condition, ...] = ()
         if "policy" in parts:
-            parts["policy"].fault(_language(parts["policy"]))
+            condition = attestation_policy(parts["policy"], reading, warnings)
+            where = (condition,) if condition is not None else ()
+        name = parts["name"].text() if "name" in parts else ""
         written = parts["predicateType"].text() if "predicateType" in parts else ""
         kind = predicate_type(written) or written
         if signers and kind:
-            found.append(Demand("attestation", signers, predicate_types=frozenset({kind}), path=item.path))
+            found.append(
+                Demand(
+                    "attestation", signers, predicate_types=frozenset({kind}), where=where, name=name, path=item.path
+                )
+            )
     return tuple(found)
-
-
-def _language(field: Field) -> str:
-    kind = field.value.get("type") if isinstance(field.value, Mapping) else None
-    named = f"type: {kind.plain_values()}" if kind is not None else "this language"
-    return f"{named} is not read here; write an ImagePolicy with `where` (CEL)"
 
 
 def evidence_source(field: Field) -> EvidenceSource | None:

@@ -1,45 +1,46 @@
 """ClusterImagePolicy of the sigstore project, read as is onto our own model.
 
-What only a cluster can resolve, and what is not understood here, is refused by name at load time: nothing is skipped.
+What only a cluster can resolve is read from a file that the config maps it to, or refused by name at load time: nothing
+is skipped.
 
 Schema: sigstore/policy-controller pkg/apis/policy/v1beta1/clusterimagepolicy_types.go; v1alpha1 has the same fields.
 """
 
 from argocd_provenance.operatorfile import Field
 from argocd_provenance.policy.authorities import authority
+from argocd_provenance.policy.fields import Reading
 from argocd_provenance.policy.foreignglob import foreign_pattern
+from argocd_provenance.policy.foreignpolicy import overall_policy
 from argocd_provenance.policy.imagepatterns import ImagePattern
-from argocd_provenance.policy.model import Authority, Mode, Policy
+from argocd_provenance.policy.model import Authority, MixedDomain, Mode, Policy
+from argocd_provenance.policy.objectmatch import object_matches
 from argocd_provenance.policy.patterns import BadPatternError
 
 API_VERSIONS = ("policy.sigstore.dev/v1alpha1", "policy.sigstore.dev/v1beta1")
 
 _MODES: tuple[Mode, ...] = ("enforce", "warn")
-_MATCH = ("group", "version", "resource", "selector")
-_RESOURCES = ("replicasets", "deployments", "pods", "cronjobs", "jobs", "statefulsets", "daemonsets")
 
 
-def cluster_image_policy(root: Field) -> Policy | None:
+def cluster_image_policy(root: Field, reading: Reading) -> Policy | None:
     """The policy at `root`, or None and faults."""
     top = root.mapping(("apiVersion", "kind", "metadata", "spec", "status"), ("apiVersion", "kind", "metadata", "spec"))
     if not {"metadata", "spec"} <= top.keys():
         return None
-    metadata = top["metadata"].mapping(None)
-    name = metadata["name"].text() if "name" in metadata else ""
-    if "name" not in metadata:
-        top["metadata"].fault("name is missing")
+    name = foreign_name(top["metadata"])
     spec = top["spec"].mapping(("images", "authorities", "mode", "match", "policy"), ("images", "authorities"))
-    if "policy" in spec:
-        spec["policy"].fault("a policy over all authorities is not read here; write an ImagePolicy with `where` (CEL)")
     mode: Mode = spec["mode"].choice(_MODES) if "mode" in spec else "enforce"
     images = _images(spec["images"]) if "images" in spec else ()
     warnings: list[str] = []
-    authorities: list[Authority] = []
-    for place, item in enumerate(spec["authorities"].sequence(empty=False) if "authorities" in spec else ()):
-        found = authority(item, place, warnings)
-        if found is not None:
-            authorities.append(found)
-    match = _match(spec["match"]) if "match" in spec else ()
+    domains: list[MixedDomain] = []
+    found = (
+        authority(item, place, reading, warnings, domains)
+        for place, item in enumerate(spec["authorities"].sequence(empty=False) if "authorities" in spec else ())
+    )
+    authorities = tuple(one for one in found if one is not None)
+    match = object_matches(spec["match"]) if "match" in spec else ()
+    over = overall_policy(spec["policy"], reading, warnings) if "policy" in spec else None
+    if "policy" in spec:
+        _refuse_twins(spec["policy"], authorities)
     if not images or not authorities:
         return None
     return Policy(
@@ -47,11 +48,22 @@ def cluster_image_policy(root: Field) -> Policy | None:
         origin=f"{root.file}:{root.line}",
         mode=mode,
         images=images,
-        authorities=tuple(authorities),
+        authorities=authorities,
         match=match,
+        over=over,
+        domains=tuple(dict.fromkeys(domains)),
         foreign=True,
         warnings=tuple(warnings),
     )
+
+
+def foreign_name(metadata: Field) -> str:
+    """``metadata.name`` of an object of a cluster, which may have what else the API server writes there."""
+    fields = metadata.mapping(None)
+    if "name" not in fields:
+        metadata.fault("name is missing")
+        return ""
+    return fields["name"].text()
 
 
 def _images(field: Field) -> tuple[ImagePattern, ...]:
@@ -68,18 +80,8 @@ def _images(field: Field) -> tuple[ImagePattern, ...]:
     return tuple(found)
 
 
-def _match(field: Field) -> tuple[dict[str, object], ...]:
-    """`spec.match` as written. It is carried, not applied: the policy then holds for every object, which is stricter."""
-    for item in field.sequence(empty=False):
-        parts = item.mapping(_MATCH, ("version", "resource") if "selector" not in _names(item) else ())
-        if "resource" in parts:
-            parts["resource"].choice(_RESOURCES)
-        if "selector" in parts:
-            if not {"version", "resource"} <= parts.keys():
-                item.fault("a selector needs version and resource beside it")
-            parts["selector"].mapping(("matchLabels", "matchExpressions"))
-    return tuple(item.plain_values() for item in field.sequence() if isinstance(item.plain_values(), dict))
-
-
-def _names(field: Field) -> frozenset[str]:
-    return frozenset(field.value) if isinstance(field.value, dict) else frozenset()
+def _refuse_twins(field: Field, authorities: tuple[Authority, ...]) -> None:
+    """A policy over all authorities tells them apart by their names."""
+    names = [one.name for one in authorities]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        field.fault(f"two authorities are called {name}; give each a name of its own")

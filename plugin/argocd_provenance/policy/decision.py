@@ -86,9 +86,10 @@ def _allowed(judgements: Sequence[Judgement], names: tuple[str, ...]) -> Decisio
     exception = next((j.exception for j in judgements if j.exception is not None), None)
     if exception is not None:
         return Decision(Outcome.ALLOWED, used=used, policies=names, exception=exception, word="exception", pins=True)
+    settled = not any(judgement.open for judgement in judgements)
     if all(judgement.weak for judgement in judgements):
-        return Decision(Outcome.UNVERIFIED, policies=names, word="unverified", pins=True, settled=True)
-    return Decision(Outcome.ALLOWED, used=used, policies=names, word="verified", pins=True, settled=True)
+        return Decision(Outcome.UNVERIFIED, policies=names, word="unverified", pins=True, settled=settled)
+    return Decision(Outcome.ALLOWED, used=used, policies=names, word="verified", pins=True, settled=settled)
 
 
 def _distinct(judgements: Sequence[Judgement]) -> tuple[Evidence, ...]:
@@ -110,11 +111,12 @@ def _uncovered(image: Image, coverage: Coverage, unmatched: Unmatched) -> Decisi
         return Decision(Outcome.DENIED, findings=(finding,), settled=True)
     if unmatched == "deny":
         excluded = f"; policies {', '.join(coverage.excluded)} exclude it" if coverage.excluded else ""
+        unlike = f"; policies {', '.join(coverage.unlike)} are about other objects" if coverage.unlike else ""
         finding = Finding(
             "unmatched",
             "no policy covers this image",
             expected=f"an image that fits {', '.join(coverage.tried[:5]) or 'a policy (there is none)'}",
-            found=f"{image.repository.name}{excluded}",
+            found=f"{image.repository.name}{excluded}{unlike}",
             fix="add a policy for it, with `mode: pin` if nobody signs it",
         )
         return Decision(Outcome.DENIED, findings=(finding,), settled=True)

@@ -2,11 +2,12 @@
 
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from argocd_provenance.errors import OperatorError
 from argocd_provenance.operatorfile import Field
+from argocd_provenance.policy.cluster import Cluster
 from argocd_provenance.policy.imagepatterns import ImagePattern
 from argocd_provenance.policy.patterns import BadPatternError, Glob
 
@@ -19,6 +20,7 @@ class Reading:
 
     file: str
     read: Callable[[str], bytes]
+    cluster: Cluster = field(default_factory=Cluster)
 
     def beside(self, name: str) -> bytes:
         """The bytes of the file `name`, relative to the policy file."""
@@ -71,4 +73,25 @@ def key_file(field: Field, reading: Reading) -> bytes | None:
     except (OSError, OperatorError, KeyError) as error:
         reason = getattr(error, "strerror", None) or error
         field.fault(f"{name} cannot be read: {reason}; the path is relative to the policy file")
+        return None
+
+
+def operator_file(field: Field, reading: Reading, kind: str, name: str) -> bytes | None:
+    """The bytes of the file that the config gives instead of `name`, of a `kind` in a cluster; None and a fault."""
+    cluster = reading.cluster
+    files = {
+        "secrets": cluster.secrets, "configMaps": cluster.config_maps, "kms": cluster.kms, "remotes": cluster.remotes,
+    }[kind]  # fmt: skip
+    if not name:
+        return None
+    if name not in files:
+        field.fault(
+            f"{name} is not asked here: only a cluster could; put its content into a file, and name that in the config "
+            f"under clusterImagePolicy.{kind}"
+        )
+        return None
+    try:
+        return reading.read(files[name])
+    except (OSError, OperatorError, KeyError) as error:
+        field.fault(f"{files[name]} cannot be read: {getattr(error, 'strerror', None) or error}")
         return None

@@ -12,6 +12,7 @@ from argocd_provenance.evidence.values import Evidence, Rejected
 from argocd_provenance.policy.explain import denial, missing
 from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.model import Authority, Policy, PolicyException
+from argocd_provenance.policy.policyresult import policy_result
 from argocd_provenance.policy.question import Question
 from argocd_provenance.policy.satisfy import satisfying
 from argocd_provenance.verdict import Finding
@@ -32,6 +33,8 @@ class Judgement:
     """Allowed, but nothing was proved: `mode: pin`, or a `static: pass`."""
     final: bool = False
     """No evidence could change it: `static: fail`."""
+    open: bool = False
+    """Allowed, but more evidence could change it: a policy over all that was found, which may have upper limits."""
 
 
 def judge(
@@ -52,8 +55,13 @@ def judge(
     about = tuple(sorted((e for e in evidence if e.subject == image.digest), key=_order))
     tried = [_authority(image, policy, authority, about, rejected, notes, today) for authority in policy.authorities]
     allowed = [judgement for judgement in tried if judgement.allowed]
-    if allowed:
+    if allowed and policy.over is None:
         return min(allowed, key=lambda judgement: judgement.weak)
+    if allowed:
+        matched = [one for one, judgement in zip(policy.authorities, tried, strict=True) if judgement.allowed]
+        tried = [_overall(image, policy, matched, about, today)]
+        if tried[0].allowed:
+            return tried[0]
     nearest = min(tried, key=lambda judgement: (judgement.final, len(judgement.findings)))
     findings = nearest.findings
     exception = _exception(image, policy, today)
@@ -91,6 +99,25 @@ def _authority(
     if not evidence:
         findings = missing(authority.demands, rejected, notes)
     return Judgement(allowed=False, findings=tuple(dict.fromkeys(findings)))
+
+
+def _overall(
+    image: Image, policy: Policy, matched: Sequence[Authority], evidence: Sequence[Evidence], today: date
+) -> Judgement:
+    """What the policy over all authorities says, once some are satisfied."""
+    assert policy.over is not None  # noqa: S101 - for the type checker; the caller has looked
+    result, used = policy_result(image, policy, matched, evidence, today)
+    failure = policy.over.failure({"statement": result})
+    if failure is None:
+        return Judgement(allowed=True, used=used, weak=not used, open=True)
+    finding = Finding(
+        "where-failed",
+        "the authorities are satisfied, but not the policy over all of them",
+        expected=policy.over.text,
+        found=failure,
+        fix="add the signatures and attestations that it asks for, or change the policy",
+    )
+    return Judgement(allowed=False, findings=(finding,))
 
 
 def _refused(authority: Authority) -> Finding:

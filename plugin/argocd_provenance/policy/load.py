@@ -1,15 +1,17 @@
 """The operator's policy files as policies: every fault of every file at once, and nothing that nobody reads.
 
-A file holds any number of documents, each an ImagePolicy or a ClusterImagePolicy.
+A file holds any number of documents, each an ImagePolicy, a ClusterImagePolicy, or a TrustRoot that these name.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from argocd_provenance.operatorfile import Faults, Field, documents
 from argocd_provenance.policy.builderfields import builders
+from argocd_provenance.policy.cluster import Cluster
 from argocd_provenance.policy.cluster_image_policy import API_VERSIONS as FOREIGN_VERSIONS
-from argocd_provenance.policy.cluster_image_policy import cluster_image_policy
+from argocd_provenance.policy.cluster_image_policy import cluster_image_policy, foreign_name
 from argocd_provenance.policy.fields import Reading, globs, image_patterns, pattern
 from argocd_provenance.policy.giturl import normalised
 from argocd_provenance.policy.model import (
@@ -24,6 +26,7 @@ from argocd_provenance.policy.model import (
 )
 from argocd_provenance.policy.patterns import Glob
 from argocd_provenance.policy.require import demand
+from argocd_provenance.policy.trust_root import TrustRoot, trust_root
 
 API_VERSION = "argocd-provenance.io/v1alpha1"
 KIND = "ImagePolicy"
@@ -34,29 +37,47 @@ _SPEC = (
 )  # fmt: skip
 
 
-def load_policies(files: Sequence[tuple[str, str]], read: Callable[[str], bytes]) -> tuple[Policy, ...]:
-    """The policies of `files` (path and text), in their order.
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the operator's policy files hold: policies, and the trust domains that TrustRoot objects describe."""
 
-    `read` gives the bytes of a key file, which is named beside the policy file. Raises `FileFaults` with all faults.
+    policies: tuple[Policy, ...] = ()
+    trust_roots: tuple[TrustRoot, ...] = ()
+
+
+def load_policies(files: Sequence[tuple[str, str]], read: Callable[[str], bytes]) -> tuple[Policy, ...]:
+    """The policies of `files` alone, as `load_files` reads them."""
+    return load_files(files, read).policies
+
+
+def load_files(
+    files: Sequence[tuple[str, str]], read: Callable[[str], bytes], cluster: Cluster | None = None
+) -> Loaded:
+    """The policies and trust roots of `files` (path and text), in their order.
+
+    `read` gives the bytes of a key file, which is named beside the policy file; `cluster` is what the config gives
+    instead of a cluster's objects. Raises `FileFaults` with all faults.
     """
     faults = Faults()
-    policies: list[Policy] = []
+    found: list[Policy | TrustRoot] = []
     for file, text in files:
-        reading = Reading(file, read)
-        for root in documents(file, text, faults):
-            policy = _policy(root, reading)
-            if policy is not None:
-                policies.append(policy)
+        reading = Reading(file, read, cluster or Cluster())
+        found += [one for root in documents(file, text, faults) if (one := _document(root, reading)) is not None]
+    policies = tuple(one for one in found if isinstance(one, Policy))
+    roots = tuple(one for one in found if isinstance(one, TrustRoot))
     _refuse_twins(policies, faults)
+    _refuse_twins(roots, faults)
     faults.raise_any()
-    return tuple(policies)
+    return Loaded(policies, roots)
 
 
-def _policy(root: Field, reading: Reading) -> Policy | None:
+def _document(root: Field, reading: Reading) -> Policy | TrustRoot | None:
     fields = root.mapping(None)
     said = {name: str(fields[name].plain_values()) for name in ("apiVersion", "kind") if name in fields}
+    if said.get("kind") == "TrustRoot" and said.get("apiVersion") in FOREIGN_VERSIONS:
+        return trust_root(root, foreign_name(fields["metadata"]) if "metadata" in fields else "")
     if said.get("apiVersion") in FOREIGN_VERSIONS and said.get("kind") == "ClusterImagePolicy":
-        return cluster_image_policy(root)
+        return cluster_image_policy(root, reading)
     top = root.mapping(("apiVersion", "kind", "metadata", "spec"), ("apiVersion", "kind", "metadata", "spec"))
     if "apiVersion" in top:
         top["apiVersion"].choice((API_VERSION, *(FOREIGN_VERSIONS if said.get("kind") == "ClusterImagePolicy" else ())))
@@ -164,13 +185,14 @@ def _exception(field: Field) -> PolicyException:
     )
 
 
-def _refuse_twins(policies: Sequence[Policy], faults: Faults) -> None:
+def _refuse_twins(policies: Sequence[Policy | TrustRoot], faults: Faults) -> None:
     """A report names policies by their names, so no two may share one."""
     seen: dict[str, str] = {}
     for policy in policies:
+        what = "policy" if isinstance(policy, Policy) else "trust root"
         if policy.name in seen:
             file, _, line = policy.origin.rpartition(":")
             faults.add(
-                file, int(line), f"metadata.name: {policy.name} is the name of the policy at {seen[policy.name]} too"
+                file, int(line), f"metadata.name: {policy.name} is the name of the {what} at {seen[policy.name]} too"
             )
         seen.setdefault(policy.name, policy.origin)

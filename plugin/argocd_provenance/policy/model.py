@@ -13,6 +13,7 @@ from argocd_provenance.evidence.values import Anchor
 from argocd_provenance.oci.reference import Repository
 from argocd_provenance.policy.imagepatterns import ImagePattern
 from argocd_provenance.policy.levels import Builder
+from argocd_provenance.policy.objectmatch import ObjectMatch
 from argocd_provenance.policy.patterns import Glob
 from argocd_provenance.policy.signers import Signer
 
@@ -61,6 +62,8 @@ class Demand:
     level: int | None = None
     max_age_days: int | None = None
     where: tuple[Condition, ...] = ()
+    name: str = ""
+    """What the policy calls an attestation; empty elsewhere."""
     path: str = ""
     """Where it stands in the policy, such as ``spec.require[0].signature``."""
 
@@ -77,6 +80,23 @@ class EvidenceSource:
 
     repository: Repository | None
     tag_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MixedDomain:
+    """A trust domain that a ClusterImagePolicy puts together: certificates of one, log or timestamps of another."""
+
+    name: str
+    base: str
+    """The domain of the certificates, and of the SCTs in them."""
+    log: str
+    """The domain of the transparency log."""
+    stamps: str
+    """The domain of the timestamp authority."""
+    requires: frozenset[Literal["log", "timestamp"]] | None = None
+    """The proof of time that is demanded; None: what `base` demands."""
+    sct: bool = True
+    """Whether an SCT is demanded where `base` demands one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +161,12 @@ class Policy:
     exceptions: tuple[PolicyException, ...] = ()
     builders: tuple[Builder, ...] = ()
     """Rows that go before the built-in table of SLSA build levels."""
-    match: tuple[Mapping[str, Any], ...] = ()
-    """`spec.match` of a ClusterImagePolicy as written; it is not applied here, so the policy holds for every object."""
+    match: tuple[ObjectMatch, ...] = ()
+    """The objects it is about (`spec.match` of a ClusterImagePolicy), any of them; empty: all."""
+    over: Condition | None = None
+    """What must hold of all that its authorities found (`spec.policy` of a ClusterImagePolicy)."""
+    domains: tuple[MixedDomain, ...] = ()
+    """The trust domains that it puts together itself."""
     foreign: bool = False
     """Read from a ClusterImagePolicy."""
     warnings: tuple[str, ...] = ()

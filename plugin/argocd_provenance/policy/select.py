@@ -11,6 +11,7 @@ from argocd_provenance.oci.reference import Digest, Reference
 from argocd_provenance.policy.giturl import normalised
 from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.model import Applications, Policy
+from argocd_provenance.policy.objectmatch import Carrier
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Coverage:
     """Policies that cover it for other Applications."""
     excluded: tuple[str, ...] = ()
     """Policies whose `exclude` took it out."""
+    unlike: tuple[str, ...] = ()
+    """Policies whose `match` is about other objects than those that run it."""
     tried: tuple[str, ...] = ()
     """All image patterns, as written."""
     awaits_digest: bool = False
@@ -43,28 +46,40 @@ class Coverage:
 
 
 def cover(
-    policies: Sequence[Policy], reference: Reference, digest: Digest | None, application: Application | None
+    policies: Sequence[Policy],
+    reference: Reference,
+    digest: Digest | None,
+    application: Application | None,
+    carriers: Sequence[Carrier] | None = None,
 ) -> Coverage:
     """The policies that cover `reference`, which stands for `digest` (None: not known yet).
 
-    Without an `application` every policy is taken as one for it.
+    Without an `application` every policy is taken as one for it, and without `carriers` (the objects that run the image;
+    one that fits is enough) as one about them.
     """
     image = Image(reference, digest if digest is not None else reference.digest)
     here: list[Policy] = []
     elsewhere: list[str] = []
     excluded: list[str] = []
+    unlike: list[str] = []
     for policy in policies:
         if not any(pattern.matches(image) for pattern in policy.images):
             continue
         if any(pattern.matches(image, proved=True) for pattern in policy.exclude):
             excluded.append(policy.name)
+        elif policy.match and carriers is not None and not _is_about(policy, carriers):
+            unlike.append(policy.name)
         elif application is None or policy.applications is None or is_for(policy.applications, application):
             here.append(policy)
         else:
             elsewhere.append(policy.name)
     awaits = any(pattern.awaits_digest(image) for policy in policies for pattern in (*policy.images, *policy.exclude))
     tried = tuple(dict.fromkeys(pattern.written for policy in policies for pattern in policy.images))
-    return Coverage(tuple(here), tuple(elsewhere), tuple(excluded), tried, awaits)
+    return Coverage(tuple(here), tuple(elsewhere), tuple(excluded), tuple(unlike), tried, awaits)
+
+
+def _is_about(policy: Policy, carriers: Sequence[Carrier]) -> bool:
+    return any(entry.fits(carrier) for entry in policy.match for carrier in carriers)
 
 
 def is_for(applications: Applications, application: Application) -> bool:

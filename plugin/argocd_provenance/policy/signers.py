@@ -68,7 +68,8 @@ class KeySigner:
 
     def mismatch(self, evidence: Evidence) -> Mismatch | None:
         """What of `evidence` is not by this key."""
-        if evidence.anchor != self.key or (self.key.log and not evidence.logged):
+        unproved = (self.key.log and not evidence.logged) or (self.key.stamped and not evidence.times)
+        if evidence.anchor != self.key or unproved:
             return Mismatch("wrong-signer", str(self), describe(evidence))
         return None
 

@@ -1,5 +1,7 @@
 """ClusterImagePolicy: read as upstream reads it, or refused by name."""
 
+from dataclasses import replace
+
 import pytest
 
 from argocd_provenance.errors import FileFaults
@@ -9,7 +11,8 @@ from argocd_provenance.policy.foreignglob import foreign_pattern
 from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.judge import judge
 from argocd_provenance.policy.load import load_policies
-from argocd_provenance.policy.model import EvidenceSource, Policy
+from argocd_provenance.policy.model import EvidenceSource, MixedDomain, Policy
+from argocd_provenance.policy.objectmatch import ObjectMatch
 from unit.policy.builders import DIGEST, TODAY, codes, evidence, image, no_files
 
 HEX = "1a" * 32
@@ -69,11 +72,74 @@ class TestAuthorities:
 
     def test_a_trust_root_is_a_trust_domain_of_that_name(self) -> None:
         """Evidence of another domain proves nothing."""
-        mine = load("keyless: {trustRootRef: github, insecureIgnoreSCT: true, identities: [{issuer: https://i, subject: s}]}, "
-                    "rfc3161timestamp: {trustRootRef: github}, signatureFormat: bundle")  # fmt: skip
+        mine = load("keyless: {trustRootRef: github, identities: [{issuer: https://i, subject: s}]}")
 
         assert mine.anchors() == (DomainAnchor("github"),)
         assert not judge(image(), mine, [evidence(signer=Certificate("s", "https://i"))], today=TODAY).allowed
+
+    @pytest.mark.parametrize(
+        ("more", "keyless", "domain"),
+        [
+            ("", "", None),
+            (", ctlog: {url: https://rekor}", "", None),
+            (
+                "",
+                "insecureIgnoreSCT: true, ",
+                MixedDomain("", "public-good", "public-good", "public-good", None, False),
+            ),
+            (
+                ", rfc3161timestamp: {trustRootRef: github}, signatureFormat: bundle",
+                "trustRootRef: github, insecureIgnoreSCT: true, ",
+                MixedDomain("", "github", "github", "github", frozenset({"timestamp"}), False),
+            ),
+            (
+                ", ctlog: {trustRootRef: logs}, rfc3161timestamp: {trustRootRef: stamps}",
+                "trustRootRef: roots, ",
+                MixedDomain("", "roots", "logs", "stamps", frozenset({"log", "timestamp"})),
+            ),
+            (
+                ", ctlog: {url: https://rekor}",
+                "trustRootRef: roots, ",
+                MixedDomain("", "roots", "public-good", "roots", frozenset({"log"})),
+            ),
+        ],
+    )
+    def test_the_proof_of_time_is_what_the_authority_names(
+        self, more: str, keyless: str, domain: MixedDomain | None
+    ) -> None:
+        """Certificates, log and timestamps may be of different trust roots; nothing said is what the root demands."""
+        mine = load(f"keyless: {{{keyless}identities: [{{issuer: https://i, subject: s}}]}}{more}")
+
+        assert [replace(found, name="") for found in mine.domains] == ([domain] if domain else [])
+        assert [anchor.name for anchor in mine.anchors() if isinstance(anchor, DomainAnchor)] == (
+            [found.name for found in mine.domains] or ["public-good"]
+        )
+        assert bool(mine.warnings) is ("insecureIgnoreSCT" in keyless)
+
+    @pytest.mark.parametrize(
+        ("more", "log", "stamped", "domain"),
+        [
+            ("", False, False, "public-good"),
+            (", ctlog: {trustRootRef: mine}", True, False, "mine"),
+            (", rfc3161timestamp: {trustRootRef: mine}", False, True, "mine"),
+            (", ctlog: {trustRootRef: a}, rfc3161timestamp: {trustRootRef: b}", True, True, "a (timestamp of b)"),
+        ],
+    )
+    def test_a_key_demands_the_log_and_the_timestamp_that_are_named(
+        self, more: str, domain: str, *, log: bool, stamped: bool
+    ) -> None:
+        """Upstream forgets the log where a timestamp stands; here both hold."""
+        (anchor,) = load(f"{KEY}{more}").anchors()
+
+        assert isinstance(anchor, KeyAnchor)
+        assert (anchor.log, anchor.stamped, anchor.domain) == (log, stamped, domain)
+
+    def test_a_key_signs_with_the_hash_that_is_named(self) -> None:
+        """Whatever its case."""
+        (anchor,) = load(KEY.replace("}", ", hashAlgorithm: SHA512}")).anchors()
+
+        assert isinstance(anchor, KeyAnchor)
+        assert anchor.hash == "sha512"
 
     def test_a_key_without_ctlog_needs_no_log_and_the_lint_says_so(self) -> None:
         """With it, it does."""
@@ -111,12 +177,12 @@ class TestAuthorities:
         assert load(KEYLESS, images="[{glob: '**'}]").hosts() == frozenset()
 
     @pytest.mark.parametrize("version", ["v1alpha1", "v1beta1"])
-    def test_match_is_carried_and_not_applied(self, version: str) -> None:
-        """The policy holds for every object, which is stricter, and it says that it is narrow."""
+    def test_match_makes_a_policy_narrow(self, version: str) -> None:
+        """It says which objects the policy is about."""
         more = "  mode: warn\n  match: [{group: apps, version: v1, resource: deployments}]\n"
         mine = load(KEYLESS, more=more, version=version)
 
-        assert mine.match == ({"group": "apps", "version": "v1", "resource": "deployments"},)
+        assert mine.match == (ObjectMatch("apps", "v1", "deployments"),)
         assert (mine.narrow, mine.mode, mine.foreign) == (True, "warn", True)
 
 
@@ -124,12 +190,19 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("authority", "said"),
         [
-            ("key: {kms: 'awskms:///k'}", "spec.authorities[0].key.kms: is a key of a cloud"),
-            ("key: {secretRef: {name: s}}", "key.secretRef: is a Secret of a cluster"),
-            ("key: {}", "key: data is missing"),
+            ("key: {kms: 'gcpkms://k'}", "key.kms: gcpkms://k is not asked here: only a cluster could"),
+            ("key: {kms: 'awskms:///k'}", "spec.authorities[0].key.kms: must be awskms://[HOST:PORT]/ARN"),
+            ("key: {kms: whatever}", "key.kms: is no reference to a KMS"),
+            (
+                "key: {secretRef: {name: s}}",
+                "put its content into a file, and name that in the config under clusterImagePolicy.secrets",
+            ),
+            ("key: {secretRef: {name: s, namespace: default}}", "namespace: must be cosign-system"),
+            ("key: {}", "key: must have one of data, secretRef, kms"),
+            ("key: {data: x, kms: 'gcpkms://k'}", "key: must have one of data, secretRef, kms"),
             ("key: {data: x}", "key.data: this is no public key"),
             (KEY.replace("}", ", hashAlgorithm: sha1}"), "hashAlgorithm: is 'sha1'"),
-            (f"{KEY}, rfc3161timestamp: {{trustRootRef: t}}", "rfc3161timestamp: is not read beside a key"),
+            (f"{KEY}, rfc3161timestamp: {{}}", "rfc3161timestamp: trustRootRef is missing"),
             ("keyless: {url: https://f}", "keyless: identities is missing"),
             ("keyless: {identities: []}", "identities: is an empty list"),
             ("keyless: {identities: [{issuer: https://i}]}", "needs one of subject and subjectRegExp"),
@@ -138,29 +211,22 @@ class TestRefusals:
                 "needs one of issuer and issuerRegExp",
             ),
             ("keyless: {identities: [{issuer: '', subject: s}]}", "issuer: is an empty text"),
-            ("keyless: {insecureIgnoreSCT: true, identities: [{issuer: i, subject: s}]}", "would drop a proof"),
             ("keyless: {ca-cert: {data: x}, identities: [{issuer: i, subject: s}]}", "ca-cert: is not read here"),
             (f"{KEYLESS}, ctlog: {{}}", "ctlog: is empty"),
-            (f"{KEYLESS}, ctlog: {{trustRootRef: t}}", "one domain proves both"),
             (f"{KEYLESS}, signatureFormat: legcy", "it must be legacy or bundle; did you mean legacy?"),
             (f"{KEYLESS}, {KEY}", "must have one of key, keyless and static"),
             (f"{KEYLESS}, sources: []", "sources: there is no such field; did you mean source?"),
             (f"{KEYLESS}, source: [{{oci: a}}, {{oci: b}}]", "only a single source is read"),
             ("name: a", "must have one of key, keyless and static"),
             ("static: {action: pass}, ctlog: {url: https://r}", "ctlog: means nothing beside static"),
-            (
-                f"{KEYLESS}, attestations: [{{name: a, predicateType: spdx, policy: {{type: rego, data: x}}}}]",
-                "type: rego is not read",
-            ),
         ],
     )
     def test_what_is_not_understood_is_refused_by_name(self, authority: str, said: str) -> None:
         """Nothing is skipped, and nothing falls back to a weaker reading."""
         assert said in faults(authority)
 
-    def test_a_policy_over_all_authorities_is_refused(self) -> None:
-        """And so are misspelt and misplaced fields."""
-        assert "spec.policy: a policy over all authorities" in faults(KEYLESS, more="  policy: {type: cue, data: x}\n")
+    def test_misplaced_fields_are_refused(self) -> None:
+        """A field that upstream would drop weakens nothing here."""
         assert "spec.signatureFormat: there is no such field" in faults(KEYLESS, more="  signatureFormat: bundle\n")
         assert "spec.authorities: is an empty list" in faults()
         assert "glob: holds characters" in faults(KEYLESS, images="[{glob: 'a[b]'}]")

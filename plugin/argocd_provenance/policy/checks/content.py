@@ -68,7 +68,9 @@ def where(question: Question, evidence: Evidence) -> Iterator[Finding | None]:
                 "the policy's expression is not true of the evidence",
                 expected=condition.text,
                 found=shown(failure),
-                fix="deploy an image for which it is true; `verify --explain` shows the predicate",
+                # Only a CUE policy gives advice: where it asks for what nobody writes any more.
+                fix=getattr(condition, "advice", "")
+                or "deploy an image for which it is true; `verify --explain` shows the predicate",
             )
         )
 
