@@ -39,6 +39,15 @@ def test_a_run_whose_turn_does_not_come_is_undecided_and_says_so(tmp_path: Path)
     assert again[0] == 0
 
 
+def test_a_person_who_verifies_waits_for_nobody(tmp_path: Path) -> None:
+    """Turns are for what Argo CD starts; `verify` is asked by hand."""
+    config = f"cache: {{path: {tmp_path / 'cache'}}}\n"
+    with shop(tmp_path, images=[WEB], config=config) as here, full(tmp_path / "cache" / "turns"):
+        code, _, _ = here.run("verify", "REGISTRY/acme/web:v1")
+
+    assert code == 0
+
+
 def test_a_folder_of_turns_that_cannot_be_used_is_a_warning(tmp_path: Path) -> None:
     """The run goes on without a limit, and says why."""
     (tmp_path / "cache").write_text("no folder")
