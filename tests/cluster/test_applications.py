@@ -133,6 +133,35 @@ class TestBlocked:
             assert cluster.conditions("healed") == {}
 
 
+class TestRollback:
+    def test_what_was_deployed_before_is_decided_again_unless_argo_cd_remembers_it(
+        self, cluster: Cluster, tmp_path: Path
+    ) -> None:
+        """A rollback takes the manifests of that commit from the cache; where they are gone, we are asked anew."""
+        with published(cluster, tmp_path, "back", web=DEPLOYMENT, settings=SETTINGS) as (scenario, repository):
+            cluster.application("back", repository, "web", namespace="back")
+            cluster.sync("back")
+            repository.commit({"web/settings.yaml": SETTINGS.replace("blue", "red")})
+            cluster.refresh("back")
+            cluster.sync("back")
+            first = cluster.status("back")["history"][0]["id"]
+            policy = scenario.folder / "policy.yaml"
+            policy.write_text(policy.read_text().replace("acme/shop", "acme/other"))
+
+            cluster.ask("POST", "/api/v1/applications/back/rollback", {"name": "back", "id": first})
+            remembered = cluster.operation("back")
+            cluster.forget()
+            cluster.ask("POST", "/api/v1/applications/back/rollback", {"name": "back", "id": first})
+            asked = cluster.operation("back")
+
+            assert remembered["phase"] == "Succeeded"
+            assert asked["phase"] == "Error"
+            assert "[wrong-signer]" in asked["message"]
+            settings = cluster.get("v1", "ConfigMap", "settings", "back")
+            assert settings is not None
+            assert settings["data"] == {"colour": "blue"}
+
+
 class TestOptingOut:
     def test_without_the_plugin_an_application_is_as_it_was_before(self, cluster: Cluster, tmp_path: Path) -> None:
         """The section `plugin` is all: without it Argo CD renders the tag itself, and nothing of ours stays."""
