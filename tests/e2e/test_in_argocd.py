@@ -6,10 +6,7 @@ Each test runs twice: on a stand-in for Argo CD, which needs nothing, and on its
 import json
 import os
 import re
-import socket
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ import pytest
 
 from support.argocd import ArgoCD, StandIn, leftovers
 from support.processes import running, wait_for
+from support.registries import silent
 from support.shop import API, WEB, pod, policy, shop
 
 Argo = ArgoCD | StandIn
@@ -24,13 +22,6 @@ CHAIN = (
     'CMP processing failed for application "web": error generating manifests in cmp: '
     "rpc error: code = Unknown desc = error generating manifests: "
 )
-
-
-@contextmanager
-def silent() -> Iterator[str]:
-    """A registry that takes connections and never says a word; its host."""
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
-        yield f"127.0.0.1:{listening.getsockname()[1]}"
 
 
 def waiting(folder: Path, host: str, deadline: str) -> Path:

@@ -108,6 +108,13 @@ class DockerRegistry:
         self._process.wait(10)
 
 
+@contextlib.contextmanager
+def silent() -> Iterator[str]:
+    """A registry that takes connections and never says a word; its host."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
 def copy(contents: Contents, host: str) -> None:
     """Push all of `contents` to the registry at `host`, as any client does."""
     connection = http.client.HTTPConnection(host, timeout=30)
