@@ -8,7 +8,7 @@ TOOLS := $(CACHE)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PIP_NO_INPUT := 1
 
-.PHONY: demo test lint format ci peers cluster image corpus mutations bench tools servers kube clean
+.PHONY: demo test lint format ci peers cluster image corpus mutations bench tools servers kube notifications clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/argocd-provenance demo
@@ -28,7 +28,7 @@ format: $(VENV)/.lint
 
 ci: lint test peers cluster image mutations
 
-peers: $(VENV)/.peers tools servers
+peers: $(VENV)/.peers tools servers notifications
 	PATH="$(TOOLS):$$PATH" $(BIN)/python -m pytest -m "peers and not corpus" tests
 
 # Argo CD on a Kubernetes API of its own, in a network that has loopback only.
@@ -53,7 +53,7 @@ bench: $(VENV)/.runtime
 tools:
 	@TOOLS="$(TOOLS)" bash tests/peers/install
 
-servers kube: tools
+servers kube notifications: tools
 	@TOOLS="$(TOOLS)" bash tests/argocd/build $@
 
 $(VENV)/bin/python:

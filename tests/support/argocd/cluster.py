@@ -151,7 +151,7 @@ class Cluster(ArgoCD, Kubernetes):
 
     def _prepare(self) -> None:
         """Argo CD's resource definitions, its settings, and the default project."""
-        folder = _module("github.com/argoproj/argo-cd/v3") / "manifests" / "crds"
+        folder = module_folder("github.com/argoproj/argo-cd/v3") / "manifests" / "crds"
         for file in sorted(folder.glob("*-crd.yaml")):
             self.apply(yaml.load(file.read_text(), yaml.CSafeLoader))
         self.namespace(NAMESPACE)
@@ -220,7 +220,7 @@ class Cluster(ArgoCD, Kubernetes):
         return False
 
 
-def _module(name: str) -> Path:
+def module_folder(name: str) -> Path:
     """Where the files of a module of ``tests/argocd/go.mod`` lie; the servers' build has downloaded them."""
     path = f"{os.environ['PATH']}:/usr/local/go/bin"
     command = ["go", "list", "-m", "-f", "{{.Dir}}", name]
