@@ -151,6 +151,18 @@ class TestSidecar:
         assert image["newTag"] == __version__
 
 
+class TestHelmValues:
+    def test_bring_the_sidecar_of_the_patch(self, sidecar: Any) -> None:
+        """Word for word, but for the image, which the kustomization sets."""
+        values = load("samples/helm-values.yaml")["repoServer"]
+        patch = load("repo-server-patch.yaml")["spec"]["template"]["spec"]
+
+        (container,) = values["extraContainers"]
+        assert container | {"image": sidecar["image"]} == sidecar
+        assert container["image"].endswith(f":{__version__}")
+        assert values["volumes"] == patch["volumes"]
+
+
 class TestDockerfile:
     def test_puts_the_program_where_the_plugin_file_starts_it(self, dockerfile: str) -> None:
         """The interpreter's path and the plugin file's are fixed."""
