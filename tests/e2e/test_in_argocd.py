@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from support.argocd import ArgoCD, StandIn, leftovers
+from support.argocd import ArgoCD, StandIn, leftovers, plugin_file
+from support.argocd.asking import ROOT
 from support.processes import running, wait_for
 from support.registries import silent
 from support.shop import API, WEB, pod, policy, shop
@@ -37,6 +38,14 @@ def seen(reply: Any) -> Any:
     """What the plugin `probe` saw."""
     (told,) = reply.objects
     return json.loads(told["data"]["seen"])
+
+
+def test_the_plugin_file_of_these_tests_is_ours_but_for_the_interpreter() -> None:
+    """Its place is fixed in the image; every other byte is what operators install."""
+    ours = (ROOT / "argocd" / "plugin.yaml").read_bytes()
+
+    assert plugin_file("/PYTHON").encode().replace(b"/PYTHON", b"/opt/argocd-provenance/bin/python") == ours
+    assert b"/PYTHON" not in ours
 
 
 class TestManifests:

@@ -1,4 +1,4 @@
-"""What only Argo CD's own repo-server can show: its caches, what it does with other plugins, load."""
+"""What only Argo CD's own repo-server can show: its caches, what it does with other plugins, kills."""
 
 import re
 from collections.abc import Iterator
@@ -114,23 +114,6 @@ class TestOtherWays:
 
 
 class TestLoad:
-    def test_twenty_requests_at_once_are_all_answered_in_time(self, servers: ArgoCD, tmp_path: Path) -> None:
-        """Argo CD puts no limit on a plugin; each gets its manifests in its turn, or is told that it waited for one."""
-        with published(servers, tmp_path) as (scenario, repository):
-            config = scenario.folder / "config.yaml"
-            config.write_text(f"{config.read_text()}cache: {{path: {tmp_path / 'cache'}}}\n")
-
-            def ask(number: int) -> Reply:
-                return servers.manifests(repository, "web", app=f"web-{number}", deadline=60)
-
-            with ThreadPoolExecutor(20) as pool:
-                replies = list(pool.map(ask, range(20)))
-
-            assert [reply.error for reply in replies if reply.code != "OK" and "[busy] waited" not in reply.error] == []
-            assert {reply.code for reply in replies} <= {"OK", "UNKNOWN"}
-            assert any(reply.objects for reply in replies)
-            assert (tmp_path / "cache" / "turns").is_dir()
-
     def test_who_is_killed_gives_its_turn_back(self, servers: ArgoCD, tmp_path: Path) -> None:
         """More requests than turns end by the caller's deadline; the next one does not wait for any of them."""
         with silent() as host, published(servers, tmp_path) as (scenario, repository):
