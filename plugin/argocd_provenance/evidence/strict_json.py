@@ -1,21 +1,15 @@
-"""JSON and base64 that can be read in one way only.
+"""Fields of signed JSON, and base64, that can be read in one way only; the JSON itself is `oci.strictjson`'s.
 
-Law: two readers never disagree about what passed here. No duplicate keys, no byte order mark, no NaN or infinity, no
-lone surrogates, no second spelling of the same bytes; and nothing deeper or larger than a signer would write.
+Law: what is not spelled exactly as its format says is refused, never guessed.
 """
 
 import base64
 import binascii
-import json
-import math
-import re
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 from argocd_provenance.evidence.rejections import Refused
-
-MAX_DEPTH = 64
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+from argocd_provenance.oci.strictjson import NotJSONError, TooDeepError
+from argocd_provenance.oci.strictjson import read as _read
 
 
 def read(raw: bytes, what: str, limit: int) -> Any:
@@ -23,18 +17,11 @@ def read(raw: bytes, what: str, limit: int) -> Any:
     if len(raw) > limit:
         raise Refused("too-large", f"{what} has {len(raw)} bytes, at most {limit} are read")
     try:
-        text = raw.decode()
-        value = json.loads(
-            text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant, parse_float=_finite
-        )
-    except (ValueError, RecursionError) as fault:
-        raise Refused("malformed", f"{what}: {fault or type(fault).__name__}") from None
-    # Brackets are an upper bound of the depth, so that ordinary documents are not walked.
-    if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
-        raise Refused("too-large", f"{what} is nested deeper than {MAX_DEPTH}")
-    if _SURROGATE.search(text) and any(map(_has_surrogate, _strings(value))):
-        raise Refused("malformed", f"{what}: half of a surrogate pair")
-    return value
+        return _read(raw)
+    except TooDeepError as fault:
+        raise Refused("too-large", f"{what}: {fault}") from None
+    except NotJSONError as fault:
+        raise Refused("malformed", f"{what}: {fault}") from None
 
 
 def mapping(value: Any, what: str) -> dict[str, Any]:
@@ -68,50 +55,3 @@ def decoded(value: Any, what: str) -> bytes:
     if base64.b64encode(content).decode() != spelled:
         raise Refused("malformed", f"{what} is not canonical base64")
     return content
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                raise ValueError(f"the key {name[:80]!r} appears twice")
-            seen.add(name)
-    return result
-
-
-def _no_constant(spelling: str) -> NoReturn:
-    raise ValueError(f"{spelling} is no JSON")
-
-
-def _finite(spelling: str) -> float:
-    number = float(spelling)
-    if not math.isfinite(number):
-        raise ValueError(f"the number {spelling[:40]} is out of range")
-    return number
-
-
-def _depth(value: Any) -> int:
-    """How deep arrays and objects nest in `value`."""
-    depth, level = 0, [value]
-    while level := [item for item in level if isinstance(item, dict | list)]:
-        depth += 1
-        level = [member for item in level for member in (item.values() if isinstance(item, dict) else item)]
-    return depth
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for name, member in value.items():
-            yield name
-            yield from _strings(member)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
-
-
-def _has_surrogate(string: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in string)
