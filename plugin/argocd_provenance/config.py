@@ -222,37 +222,52 @@ def _registries(field: Field) -> tuple[HostSettings, ...]:
 
 
 def _registry(item: Field) -> HostSettings | None:
-    known = ("host", "mirror", "fallback", "caFile", "clientCert", "realm", "plainHttp", "tls")
+    known = (
+        "host", "mirror", "fallback", "caFile", "clientCert", "realm", "plainHttp", "tls", "username", "passwordFile",
+    )  # fmt: skip
     parts = item.mapping(known, ("host",))
     host = registry_host(parts["host"].text().lower()) if "host" in parts else ""
     if host and host != "*" and not _HOST.fullmatch(host):
         parts["host"].fault(
             f"is {host!r}; it must be a host such as registry.example.com:5000, without https:// and path"
         )
-    mirror = _given(parts, "mirror", _url)
+    mirrors = _given(parts, "mirror", _urls) or ()
     fallback = parts["fallback"].boolean() if "fallback" in parts else False
     plain, tls = (parts[name].boolean() if name in parts else False for name in ("plainHttp", "tls"))
-    if host == "*" and (mirror is None or fallback):
+    if host == "*" and (not mirrors or fallback):
         item.fault('host: "*" is only for a mirror without fallback; anything else would permit every host')
-    if fallback and mirror is None:
+    if fallback and not mirrors:
         parts["fallback"].fault("means nothing without a mirror")
     if plain and (tls or "caFile" in parts or "clientCert" in parts):
         parts["plainHttp"].fault("goes without tls, caFile and clientCert; keep one of the two")
+    if ("username" in parts) != ("passwordFile" in parts):
+        item.fault("username and passwordFile go together")
+    elif plain and "passwordFile" in parts:
+        parts["passwordFile"].fault("is of no use with plainHttp: plain http carries no credentials")
     realm = _given(parts, "realm", Field.text)
     if realm is not None and not _REALM.fullmatch(realm):
         parts["realm"].fault(f"is {realm!r}; it must be a host, or an https URL")
-    if not host or (host == "*" and (mirror is None or fallback)) or mirror == "":
+    if not host or (host == "*" and (not mirrors or fallback)) or "" in mirrors:
         return None
     return HostSettings(
         host=host,
-        mirror=mirror,
+        mirrors=mirrors,
         fallback=fallback,
         ca_file=_given(parts, "caFile", _path),
         client_cert=_given(parts, "clientCert", _path),
         realm=realm,
         plain_http=plain,
         tls=tls,
+        username=_given(parts, "username", Field.text) or "",
+        password_file=_given(parts, "passwordFile", _path),
     )
+
+
+def _urls(field: Field) -> tuple[str, ...]:
+    """One URL, or several in the order in which they are asked."""
+    if isinstance(field.value, tuple):
+        return tuple(_url(item) for item in field.sequence(empty=False))
+    return (_url(field),)
 
 
 def _url(field: Field) -> str:

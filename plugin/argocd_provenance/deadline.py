@@ -2,8 +2,12 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
 
 from argocd_provenance.errors import DeadlineExceeded
+
+Value = TypeVar("Value")
 
 
 class Deadline:
@@ -22,3 +26,15 @@ class Deadline:
         """Raise `DeadlineExceeded`, naming `what` was not finished, once the time is over."""
         if self.remaining() <= 0:
             raise DeadlineExceeded(f"the time limit of {self.seconds:g} s was reached before {what}")
+
+    def wait(self, future: Future[Value], what: str) -> Value:
+        """The result of `future`; raises what it raises, or `DeadlineExceeded` where `what` is not finished in time.
+
+        A second of grace lets those who notice the time themselves say what they were doing.
+        """
+        try:
+            return future.result(timeout=self.remaining() + 1)
+        except TimeoutError:
+            if future.done():
+                raise
+            raise DeadlineExceeded(f"the time limit of {self.seconds:g} s was reached before {what}") from None

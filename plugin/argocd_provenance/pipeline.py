@@ -17,7 +17,7 @@ from argocd_provenance.evidence.artifact import Artifact
 from argocd_provenance.evidence.candidate import parse_bundle, parse_layer
 from argocd_provenance.evidence.parts import Candidate
 from argocd_provenance.evidence.values import Anchor, Evidence, Rejected
-from argocd_provenance.oci.attached import Gathered, Place
+from argocd_provenance.oci.gathered import NOTHING, Gathered, Place, Wanted
 from argocd_provenance.oci.reference import Digest, Reference, Repository
 from argocd_provenance.policy.decision import Decision, Unmatched, decide, undecided
 from argocd_provenance.policy.imagepatterns import Image
@@ -32,7 +32,6 @@ from argocd_provenance.verdict import Finding
 WORKERS = 16
 # Seconds after the deadline in which those who noticed it themselves may say what they were doing.
 _GRACE = 1.0
-_PLACES = (Place.REFERRERS, Place.SIGNATURES, Place.ATTESTATIONS)
 _OWN = EvidenceSource(None)
 
 T = TypeVar("T")
@@ -51,8 +50,10 @@ class Registry(Protocol):
     def children(self, repository: Repository, digest: Digest) -> Mapping[str, Digest]:
         """The manifests of an index by platform; empty for a plain manifest."""
 
-    def gather(self, repository: Repository, digest: Digest, place: Place, *, tag_prefix: str = "") -> Gathered:
-        """What is attached to `digest` at one place, with the faults met on the way."""
+    def gather(
+        self, repository: Repository, digest: Digest, place: Place, *, tag_prefix: str = "", wanted: Wanted = NOTHING
+    ) -> Gathered:
+        """What is attached to `digest` at one place, with the faults met on the way; `wanted` is a hint."""
 
 
 class Verifier(Protocol):
@@ -253,7 +254,9 @@ class Run:
         collected: _Collected,
     ) -> None:
         """Fetch what hangs on `subject` at one place, and verify it for every trust anchor that `policies` name."""
-        gathered = self._registry.gather(source.repository or repository, subject, place, tag_prefix=source.tag_prefix)
+        gathered = self._registry.gather(
+            source.repository or repository, subject, place, tag_prefix=source.tag_prefix, wanted=_wanted(policies)
+        )
         collected.notes += gathered.notes
         collected.faults += [fault(error) for error in gathered.faults]
         proved = collected.evidence.setdefault((subject, source), [])
@@ -349,5 +352,12 @@ def _steps(
     sources = dict.fromkeys(source for policy in demanding for source in (_OWN, *policy.sources()))
     for digest in digests:
         for source in sources:
-            for place in _PLACES:
+            for place in _wanted(demanding).places():
                 yield digest, source, place
+
+
+def _wanted(policies: Sequence[Policy]) -> Wanted:
+    """What `policies` look for."""
+    demands = {(d.kind, d.predicate_types) for policy in policies for d in policy.require}
+    kinds = {"signature" if kind == "any" else kind for kind, _ in demands}
+    return Wanted("signature" in kinds, len(demands) - ("signature" in kinds))

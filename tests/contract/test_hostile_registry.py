@@ -11,8 +11,10 @@ from argocd_provenance.demo.contents import OCI_INDEX, OCI_MANIFEST, describe, e
 from argocd_provenance.demo.registry import Answer, Registry, refusal
 from argocd_provenance.errors import DeadlineExceeded, DigestMismatch, RegistryError, Unauthorized
 from argocd_provenance.oci.attached import UNSIGNED, Place
-from argocd_provenance.oci.credentials import Credential, Credentials
+from argocd_provenance.oci.credential import Credential
+from argocd_provenance.oci.credentials import Credentials
 from argocd_provenance.oci.descriptor import SIMPLE_SIGNING, Descriptor
+from argocd_provenance.oci.network import Network
 from argocd_provenance.oci.reference import Digest, Reference, Repository
 from argocd_provenance.oci.settings import HostSettings
 from support.registries import Clock, client
@@ -63,7 +65,7 @@ def code_of(registry: Registry, clock: Clock | None = None) -> str:
 
 def login(registry: Registry) -> Credentials:
     """Credentials for `registry` alone."""
-    return Credentials({registry.host: Credential(*LOGIN)})
+    return Credentials.for_host(registry.host, Credential(*LOGIN))
 
 
 class TestBytes:
@@ -239,7 +241,7 @@ class TestPlaces:
         "location",
         [
             "http://10.0.0.1/",
-            "http://169.254.169.254/",
+            "http://169.254.10.20/",
             "http://registry.example/",
             "file:///etc/passwd",
             "http://a@127.0.0.2/",
@@ -250,7 +252,10 @@ class TestPlaces:
         """From this machine a redirect leads to this machine only."""
         fake.answers[TAG] = Answer(302, {"Location": location})
 
-        with client(fake.host, lookup=lambda _: ["93.184.216.34"]) as asking, pytest.raises(RegistryError) as error:
+        with (
+            client(fake.host, network=Network(lambda _: ["93.184.216.34"])) as asking,
+            pytest.raises(RegistryError) as error,
+        ):
             asking.resolve(reference(fake))
 
         assert error.value.code == "registry-misbehaved"
@@ -295,7 +300,7 @@ class TestPlaces:
     def test_a_mirror_is_asked_instead(self, fake: Registry) -> None:
         """With fallback the host itself is asked for what the mirror lacks."""
         with Registry(address="127.0.0.2") as mirror:
-            hosts = [HostSettings(fake.host, mirror=f"http://{mirror.host}", fallback=True)]
+            hosts = [HostSettings(fake.host, mirrors=(f"http://{mirror.host}",), fallback=True)]
             with client(fake.host, hosts=hosts) as asking:
                 assert asking.resolve(reference(fake)).text == image(fake)["digest"]
 

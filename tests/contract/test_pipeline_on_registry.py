@@ -535,9 +535,9 @@ class Stuck:
     def children(self, repository: Any, digest: Digest) -> Any:
         return self._real.children(repository, digest)
 
-    def gather(self, repository: Any, digest: Digest, place: Any, *, tag_prefix: str = "") -> Any:
+    def gather(self, repository: Any, digest: Digest, place: Any, *, tag_prefix: str = "", wanted: Any) -> Any:
         self._wait("gather", repository.path)
-        return self._real.gather(repository, digest, place, tag_prefix=tag_prefix)
+        return self._real.gather(repository, digest, place, tag_prefix=tag_prefix, wanted=wanted)
 
 
 class TestDeadline:

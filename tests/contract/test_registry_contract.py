@@ -9,8 +9,8 @@ import pytest
 
 from argocd_provenance.demo.registry import Registry
 from argocd_provenance.errors import NotFound
-from argocd_provenance.oci.attached import Place
 from argocd_provenance.oci.descriptor import DSSE, SIMPLE_SIGNING, Index, Manifest
+from argocd_provenance.oci.gathered import Place
 from argocd_provenance.oci.reference import Digest, Reference, Repository
 from argocd_provenance.oci.registry import Registry as Client
 from support.registries import DockerRegistry, client, copy

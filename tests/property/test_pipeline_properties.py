@@ -12,7 +12,7 @@ from argocd_provenance.demo.world import provenance
 from argocd_provenance.errors import RegistryError
 from argocd_provenance.evidence.trust import trust_domain
 from argocd_provenance.evidence.verify import Verifier
-from argocd_provenance.oci.attached import Attachment, Gathered, Place
+from argocd_provenance.oci.gathered import Attachment, Gathered, Place
 from argocd_provenance.oci.reference import Digest, Reference
 from argocd_provenance.pipeline import Decided
 from argocd_provenance.verdict import Outcome
@@ -62,8 +62,8 @@ class Shelf:
     def children(self, _repository: Any, _digest: Digest) -> dict[str, Digest]:
         return {}
 
-    def gather(self, _repository: Any, _digest: Digest, place: Place, *, tag_prefix: str = "") -> Gathered:
-        assert tag_prefix == ""
+    def gather(self, _repository: Any, _digest: Digest, place: Place, *, tag_prefix: str = "", wanted: Any) -> Gathered:
+        assert (tag_prefix, wanted.places()[0]) == ("", Place.REFERRERS)
         here = [piece for where, piece in self._pieces if where is place]
         return Gathered(
             tuple(piece for piece in here if isinstance(piece, Attachment)),

@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +20,8 @@ from typing import Self
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.demo.contents import Contents
 from argocd_provenance.oci.credentials import Credentials
+from argocd_provenance.oci.manners import Manners
+from argocd_provenance.oci.network import Network
 from argocd_provenance.oci.registry import Registry as Client
 from argocd_provenance.oci.remembered import Remembered
 from argocd_provenance.oci.settings import HostSettings
@@ -48,7 +50,7 @@ def client(
     credentials: Credentials | None = None,
     clock: Clock | None = None,
     seconds: float = 20,
-    lookup: Callable[[str], Sequence[str]] | None = None,
+    network: Network | None = None,
     remembered: Remembered | None = None,
 ) -> Iterator[Client]:
     """The registry client, permitted to ask these hosts; it never sleeps."""
@@ -61,7 +63,8 @@ def client(
         deadline,
         remembered=remembered,
         sleep=clock.sleep,
-        lookup=lookup,
+        network=network,
+        manners=Manners(lambda: clock.now, lambda: 0.5),
     )
     try:
         yield registry

@@ -13,7 +13,7 @@ from argocd_provenance.config import Config
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.documents import read
 from argocd_provenance.errors import InvalidReference, RenderError, UsageError
-from argocd_provenance.oci.credentials import Credentials
+from argocd_provenance.oci.credentials import Credentials, parse
 from argocd_provenance.oci.reference import Reference
 from argocd_provenance.policy.foreignglob import foreign_pattern
 from argocd_provenance.policy.giturl import normalised
@@ -55,9 +55,9 @@ class TestRegistryHosts:
 
     def test_credentials_follow_the_host(self) -> None:
         """What docker calls ``ghcr.io:443`` is ghcr.io."""
-        found = Credentials.parse(json.dumps({"auths": {"https://ghcr.io:443": {"auth": "YTpi"}}}).encode())
+        found = Credentials(parse(json.dumps({"auths": {"https://ghcr.io:443": {"auth": "YTpi"}}}).encode()))
 
-        assert found.of("ghcr.io") is not None
+        assert found.matching("ghcr.io", "acme/app")
 
 
 @pytest.mark.parametrize(

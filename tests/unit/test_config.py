@@ -72,7 +72,7 @@ class TestConfig:
         assert found.hook == Hook(enabled=True, proof=True, image=PINNED, pull_secret="s")
         assert found.images == (ImageRow("example.com/*", "Engine", "$.spec.image"),)
         assert found.remotes == ("https://charts.example.com/**",)
-        assert found.registries[0] == HostSettings("docker.io", mirror="http://127.0.0.1:5000", fallback=True)
+        assert found.registries[0] == HostSettings("docker.io", mirrors=("http://127.0.0.1:5000",), fallback=True)
         assert (found.suspects, found.allow_empty, found.deadline) == ("deny", True, 50.0)
 
     @pytest.mark.parametrize(

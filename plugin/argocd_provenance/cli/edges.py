@@ -3,7 +3,7 @@
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from argocd_provenance.cache.memory import Memory
@@ -25,14 +25,10 @@ def registry(
 ) -> Iterator[Registry]:
     """A client that asks the hosts in `permitted`, and any other only where ``registries`` has a mirror for ``*``."""
     everything = any(settings.host == "*" for settings in config.registries)
-    folder = Path(os.environ.get("DOCKER_CONFIG") or Path(os.environ.get("HOME") or "/nonexistent", ".docker"))
-    if not folder.is_absolute():
-        # The working folder is the Application's repository.
-        raise UsageError(f"DOCKER_CONFIG and HOME must be absolute paths, not {str(folder)!r}")
     client = Registry(
         config.registries,
         lambda host: everything or host in permitted,
-        Credentials.load(folder / "config.json"),
+        credentials(os.environ),
         deadline,
         remembered=remembered,
     )
@@ -40,6 +36,15 @@ def registry(
         yield client
     finally:
         client.close()
+
+
+def credentials(environment: Mapping[str, str]) -> Credentials:
+    """What lies in ``DOCKER_CONFIG``, or in ``~/.docker``: `config.json` and mounted pull secrets."""
+    folder = Path(environment.get("DOCKER_CONFIG") or Path(environment.get("HOME") or "/nonexistent", ".docker"))
+    if not folder.is_absolute():
+        # The working folder is the Application's repository.
+        raise UsageError(f"DOCKER_CONFIG and HOME must be absolute paths, not {str(folder)!r}")
+    return Credentials.load(folder)
 
 
 def verifier(ruled: Operator, memory: Memory | None = None, remembered: Remembered | None = None) -> Verifier:

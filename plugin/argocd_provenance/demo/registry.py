@@ -13,6 +13,7 @@ attached is listed under the fallback tag, as clients do for registries that lac
 """
 
 import hashlib
+import ssl
 import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -39,7 +40,7 @@ class Registry:
     """A registry, its contents, the log of its `requests`, and `answers`: path (with query) → what to send instead.
 
     A list of answers is used up one by one; then the truth is told. `login` demands a user and password: as HTTP Basic,
-    or with `bearer` by tokens from ``/token`` (`realm` names another token server in the challenge).
+    or with `bearer` by tokens from ``/token`` (`realm` names another token server in the challenge). With `tls` it speaks https.
     """
 
     def __init__(
@@ -50,16 +51,19 @@ class Registry:
         login: tuple[str, str] | None = None,
         bearer: bool = False,
         realm: str | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.referrers = referrers
         self.login = login
         self.bearer = bearer
         self.realm = realm
+        self.tokens: dict[str, str] = {}
+        """The tokens that are good, and the scope of each."""
         self.requests: list[Request] = []
         self.answers: dict[str, Answer | list[Answer]] = {}
         self.contents = Contents()
         self._lock = threading.Lock()
-        self._server = Server(address, self)
+        self._server = Server(address, self, tls)
 
     @property
     def host(self) -> str:
@@ -85,6 +89,13 @@ class Registry:
             if isinstance(planned, list):
                 return planned.pop(0) if planned else None
             return planned
+
+    def grant(self, scope: str) -> str:
+        """A new token that is good for `scope`."""
+        with self._lock:
+            token = f"demo-{len(self.requests)}-{len(self.tokens)}"
+            self.tokens[token] = scope
+            return token
 
     # -- builders ------------------------------------------------------------------------------------------------------
 

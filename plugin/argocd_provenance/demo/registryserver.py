@@ -7,6 +7,7 @@ import base64
 import contextlib
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -47,8 +48,10 @@ class Request:
 class Server:
     """Accepts connections for a `Registry` between `start` and `stop`."""
 
-    def __init__(self, address: str, registry: "Registry") -> None:
+    def __init__(self, address: str, registry: "Registry", tls: ssl.SSLContext | None = None) -> None:
         self._http = _HTTPServer((address, 0), registry)
+        if tls is not None:  # each connection shakes hands in its own thread
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
         self.host = f"{address}:{self._http.server_address[1]}"
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": _POLL}, daemon=True)
 
@@ -205,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
         match = _PATH.fullmatch(path)
         scope = f"repository:{match['repository']}:pull" if match else ""
         if registry.bearer:
-            if given == "Bearer " + _token_for(scope):
+            if registry.tokens.get(given.removeprefix("Bearer ")) == scope:
                 return None
             realm = registry.realm or f"http://{registry.host}/token"
             return f'Bearer realm="{realm}",service="{registry.host}",scope="{scope}"'
@@ -215,19 +218,14 @@ class _Handler(BaseHTTPRequestHandler):
         login = self.server.registry.login
         if login is not None and headers.get("authorization") != _basic(login):
             return refusal(401, "UNAUTHORIZED", "incorrect username or password")
-        return Answer(
-            200, {"Content-Type": "application/json"}, encode({"token": _token_for(scope), "expires_in": 300})
-        )
+        token = self.server.registry.grant(scope)
+        return Answer(200, {"Content-Type": "application/json"}, encode({"token": token, "expires_in": 300}))
 
 
 def refusal(status: int, code: str, message: str) -> Answer:
     """An error as the distribution specification words it."""
     body = encode({"errors": [{"code": code, "message": message or HTTPStatus(status).phrase}]})
     return Answer(status, {"Content-Type": "application/json"}, body)
-
-
-def _token_for(scope: str) -> str:
-    return "demo-" + base64.urlsafe_b64encode(scope.encode()).decode()
 
 
 def _basic(login: tuple[str, str]) -> str:

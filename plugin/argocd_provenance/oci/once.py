@@ -6,7 +6,6 @@ from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from argocd_provenance.deadline import Deadline
-from argocd_provenance.errors import DeadlineExceeded
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -29,12 +28,7 @@ class Once(Generic[Key, Value]):
                 future = self._known[key] = Future()
         if mine:
             self._run(key, future, ask)
-        try:
-            return future.result(timeout=self._deadline.remaining() + 1)
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"the time limit of {self._deadline.seconds:g} s was reached before the registry answered"
-            ) from None
+        return self._deadline.wait(future, "the registry answered")
 
     def peek(self, key: Key) -> Value | None:
         """What is known of `key` already."""

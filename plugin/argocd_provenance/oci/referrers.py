@@ -9,12 +9,16 @@ from collections.abc import Callable
 from urllib.parse import urljoin, urlsplit
 
 from argocd_provenance.deadline import Deadline
-from argocd_provenance.oci.attached import Listing
-from argocd_provenance.oci.descriptor import OCI_INDEX
+from argocd_provenance.oci.descriptor import OCI_INDEX, Descriptor, Index
+from argocd_provenance.oci.gathered import REFERRERS, Listing
+from argocd_provenance.oci.questions import parsed
 from argocd_provenance.oci.redirects import same_origin
+from argocd_provenance.oci.reference import Digest, Repository
 from argocd_provenance.oci.remembered import Remembered
-from argocd_provenance.oci.replies import Reply, error_codes, misbehaved
+from argocd_provenance.oci.replies import Reply, error_codes, misbehaved, refused
+from argocd_provenance.oci.settings import Endpoint
 
+_PAGES = 16
 _LINK = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
 # What a registry that has the Referrers API says of a repository or digest: it is no word about the API.
 _ABOUT_CONTENT = frozenset({"NAME_UNKNOWN", "NAME_INVALID", "MANIFEST_UNKNOWN", "DIGEST_INVALID"})
@@ -59,6 +63,33 @@ class ReferrersApi:
             return None
         finally:
             probed.set()
+
+
+def pages(
+    ask: Callable[[Endpoint, Repository, str], Reply], endpoint: Endpoint, repository: Repository, digest: Digest
+) -> Listing | Absent:
+    """All pages of what refers to `digest`, as far as we read them. Raises `RegistryError`."""
+    url, seen = f"{endpoint.base}/v2/{endpoint.path(repository)}/referrers/{digest}", list[str]()
+    found: tuple[Descriptor, ...] = ()
+    while True:
+        seen.append(url)
+        reply = ask(endpoint, repository, url)
+        if (none := absent(reply)) is not None and not found:
+            return none
+        if reply.status != 200:
+            raise refused(reply)
+        index = parsed(reply)
+        if not isinstance(index, Index):
+            raise misbehaved(reply, "the list of referrers is no index")
+        found += index.manifests
+        page = following(reply)
+        if page is None:
+            return Listing(found)
+        if page in seen:
+            raise misbehaved(reply, "the pages of referrers go round in a circle")
+        if len(found) > REFERRERS or len(seen) >= _PAGES:
+            return Listing(found, complete=False)
+        url = page
 
 
 def absent(reply: Reply) -> Absent | None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from argocd_provenance.cache.memory import Memory
 from argocd_provenance.errors import Error, InvalidReference, RegistryError
-from argocd_provenance.oci.attached import Listing
 from argocd_provenance.oci.descriptor import OCI_INDEX, Index, parse_manifest
+from argocd_provenance.oci.gathered import Listing
 from argocd_provenance.oci.reference import Digest, Repository
 from argocd_provenance.oci.settings import Endpoint
 

@@ -1,4 +1,4 @@
-"""What a registry's refusal means, in our words. Pure: a status, headers and a body in, a `RegistryError` out.
+"""What a registry's refusal means in our words. Pure: an answer in, a `RegistryError` out.
 
 One law: what a stranger wrote is cut, and printable, before it reaches a message; a URL is named without its query.
 """
@@ -15,12 +15,13 @@ _MESSAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: `headers` by lower-case name, `url` as asked last."""
+    """An answer: `headers` by lower-case name, `url` as asked last, `address` as connected to (empty by a proxy)."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     url: str
+    address: str = ""
 
     @property
     def media_type(self) -> str:

@@ -22,24 +22,27 @@ _API_HOSTS = {"docker.io": "registry-1.docker.io"}
 class HostSettings:
     """One entry of ``registries``; all but `host` is optional.
 
-    `mirror` is a URL that is asked instead (`fallback`: then the host itself), `ca_file` and `client_cert` are paths of
-    PEM files, `realm` is the token server's host or URL, `tls` makes a loopback host speak https.
+    `mirrors` are URLs that are asked instead, in order (`fallback`: then the host itself), `ca_file` and `client_cert`
+    are paths of PEM files, `realm` is the token server's host or URL, `tls` makes a loopback host speak https.
+    `password_file` holds the password, or a token, of `username`; it is read when it is needed, for who writes it renews it.
     """
 
     host: str
-    mirror: str | None = None
+    mirrors: tuple[str, ...] = ()
     fallback: bool = False
     ca_file: str | None = None
     client_cert: str | None = None
     realm: str | None = None
     plain_http: bool = False
     tls: bool = False
+    username: str = ""
+    password_file: str | None = None
 
     def __post_init__(self) -> None:
-        if self.host == EVERY_HOST and (self.mirror is None or self.fallback):
+        if self.host == EVERY_HOST and (not self.mirrors or self.fallback):
             raise OperatorError('registries: host "*" needs a mirror, and no fallback')
-        if self.mirror is not None:
-            mirror = urlsplit(self.mirror)
+        for url in self.mirrors:
+            mirror = urlsplit(url)
             if (
                 mirror.scheme not in ("http", "https")
                 or not mirror.hostname
@@ -54,24 +57,30 @@ class HostSettings:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where requests for a repository go: the `base` URL, and the `host` whose credentials and settings count there."""
+    """Where requests for a repository go: the `base` URL, and the `host` whose credentials and settings count there.
+
+    `prefix` stands before the repository's path there.
+    """
 
     base: str
     host: str
     settings: HostSettings
     may_authenticate: bool
+    prefix: str = ""
+
+    def path(self, repository: Repository) -> str:
+        """What `repository` is called there."""
+        return f"{self.prefix}/{repository.path}" if self.prefix else repository.path
 
 
 def endpoints(repository: Repository, hosts: Sequence[HostSettings]) -> tuple[Endpoint, ...]:
-    """Whom to ask about `repository`, in order: the mirror, if there is one, and the host unless the mirror replaces it."""
+    """Whom to ask about `repository`, in order: the mirrors, if any, and the host unless they replace it."""
     named = {settings.host: settings for settings in hosts}
     settings = named.get(repository.host) or named.get(EVERY_HOST) or HostSettings(repository.host)
     own = settings if settings.host != EVERY_HOST else HostSettings(repository.host)
     itself = _host_endpoint(repository.host, own)
-    if settings.mirror is None:
-        return (itself,)
-    mirror = _mirror_endpoint(settings.mirror, named)
-    return (mirror, itself) if settings.fallback else (mirror,)
+    mirrors = tuple(_mirror_endpoint(url, named) for url in settings.mirrors)
+    return (*mirrors, itself) if settings.fallback or not mirrors else mirrors
 
 
 def address_of(host: str, scheme: str = "https") -> str:
@@ -88,12 +97,20 @@ def _host_endpoint(host: str, settings: HostSettings) -> Endpoint:
 
 
 def _mirror_endpoint(mirror: str, named: dict[str, HostSettings]) -> Endpoint:
+    """Where a mirror is.
+
+    A path in its URL is the begin of the repository's name there (Harbor's proxy projects, ECR's and Google's remote
+    repositories); with a ``v2`` in it, what stands before that is where the registry is (Artifactory).
+    """
     parts = urlsplit(mirror)
-    host = parts.netloc
-    settings = named.get(registry_host(host)) or HostSettings(host)
-    return Endpoint(
-        mirror.rstrip("/"), host, settings, parts.scheme == "https" or (is_loopback(host) and not settings.plain_http)
-    )
+    host = registry_host(parts.netloc)
+    settings = named.get(host) or HostSettings(host)
+    segments = [segment for segment in parts.path.split("/") if segment]
+    at = segments.index("v2") if "v2" in segments else 0
+    root = "".join(f"/{segment}" for segment in segments[:at])
+    prefix = "/".join(segments[at + 1 :] if "v2" in segments else segments)
+    may = parts.scheme == "https" or (is_loopback(host) and not settings.plain_http)
+    return Endpoint(f"{parts.scheme}://{_API_HOSTS.get(host, parts.netloc)}{root}", host, settings, may, prefix)
 
 
 def is_loopback(host: str) -> bool:

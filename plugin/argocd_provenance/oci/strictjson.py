@@ -1,7 +1,7 @@
 """JSON of strangers that can be read in one way only: the one reader for what a registry sends and what is signed.
 
 Law: two readers never disagree about what passed here. Python's own keeps the last of two equal keys, takes ``NaN``, and
-makes infinity of ``1e999`` and half a character of ``\\ud800``; another program may not.
+makes infinity of ``1e999`` and half a character of an escaped surrogate; another program may not.
 """
 
 import json
@@ -23,8 +23,10 @@ class TooDeepError(NotJSONError):
 
 
 def read(content: bytes) -> Any:
-    """The value that `content` spells. Raises `NotJSONError`: duplicate keys, NaN, infinity, bad UTF-8, half a surrogate
-    pair, a number longer than Python reads; `TooDeepError` beyond 64 levels.
+    """The value that `content` spells.
+
+    Raises `NotJSONError` for duplicate keys, NaN, infinity, bad UTF-8, half a surrogate pair and a number longer than
+    Python reads; `TooDeepError` beyond 64 levels.
     """
     try:
         text = content.decode()

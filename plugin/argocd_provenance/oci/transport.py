@@ -4,40 +4,40 @@ One law: no byte of a stranger costs more than we said: time by the `Deadline`, 
 the origin they were given for and nowhere else. No cookies, no netrc, no redirect that `redirects` does not allow.
 """
 
-import os
-import socket
-import ssl
+import contextlib
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RegistryError
 from argocd_provenance.oci import redirects
+from argocd_provenance.oci.connections import Adapter, check_files
+from argocd_provenance.oci.manners import TRY_AGAIN, Manners, retry_after
+from argocd_provenance.oci.network import Network, Zone
 from argocd_provenance.oci.reference import registry_host
 from argocd_provenance.oci.replies import Reply, misbehaved, shown
 from argocd_provenance.oci.settings import HostSettings, is_loopback
+from argocd_provenance.oci.silence import silence
 
 _CONNECT = 5.0
 _READ = 10.0
 _CHUNK = 64 * 1024
-_CONNECTIONS = 32  # 16 to 32 kept-alive connections are as fast as hundreds
-_ATTEMPTS = 4
-_BACK_OFF = 0.2  # doubled each time
-_TRY_AGAIN = frozenset({429, 502, 503, 504})
+_LARGE = 256 * 1024  # no usual answer is longer
+_AT_A_TIME = 4  # large ones, so that memory is bounded whatever registries send
 _NO_ANSWER = (requests.RequestException, HTTPError, HTTPException, OSError)
 
 
 class Transport:
-    """Connections to registries, shared by all threads of a run."""
+    """Connections to registries, shared by all threads of a run. `sleep`, `network` and `manners` are for tests."""
 
     def __init__(
         self,
@@ -45,16 +45,20 @@ class Transport:
         deadline: Deadline,
         *,
         sleep: Callable[[float], None] = time.sleep,
-        lookup: redirects.Lookup | None = None,
+        network: Network | None = None,
+        manners: Manners | None = None,
     ) -> None:
         self._hosts = hosts
         self._deadline = deadline
         self._sleep = sleep
-        self._lookup = lookup or _addresses
-        # An adapter, not a Session: a Session keeps cookies, reads netrc, and is not promised to be right under threads.
-        self._adapter = HTTPAdapter(pool_connections=_CONNECTIONS, pool_maxsize=_CONNECTIONS, max_retries=0)
+        self._network = network or Network()
+        self._manners = manners or Manners(lambda: deadline.seconds - deadline.remaining())
+        self._open: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._adapters: dict[Zone | None, Adapter] = {}
         self._proxies: dict[str, dict[str, str]] = {}
+        self._large = threading.BoundedSemaphore(_AT_A_TIME)
         self._lock = threading.Lock()
+        self._end: threading.Timer | None = None
 
     def send(
         self,
@@ -62,61 +66,88 @@ class Transport:
         headers: Mapping[str, str],
         limit: int,
         *,
+        method: str = "GET",
         form: Mapping[str, str] | None = None,
         follow: bool = True,
-        head: bool = False,
     ) -> Reply:
-        """The answer to a GET of `url` (`head`: to a HEAD), or to a POST of `form`, whatever its status.
+        """The answer to a request for `url` (a POST of `form` where there is one), whatever its status.
 
         Raises `RegistryError` when there is no answer, none in time for a retry, or one that breaks a rule, and
         `DeadlineExceeded`. A body longer than `limit` is ``registry-misbehaved``.
         """
-        current, sent = url, dict(headers)
+        prepared = requests.Request(method if form is None else "POST", url, headers=dict(headers), data=form).prepare()
+        # A compressed body could be a bomb, and its digest is that of other bytes.
+        prepared.headers["Accept-Encoding"] = "identity"
+        prepared.headers["User-Agent"] = "argocd-provenance"
+        current, origin = url, None
         for _ in range(redirects.LIMIT + 1):
-            reply = self._persist(current, sent, limit, form, head=head)
+            reply = self._persist(prepared, current, limit, origin)
             if not follow or reply.status not in redirects.STATUSES:
                 return reply
-            current = redirects.target(reply, self._lookup)
+            current = redirects.target(reply, self._network)
             if not redirects.same_origin(urlsplit(reply.url), urlsplit(current)):
-                sent = {name: value for name, value in sent.items() if name.lower() != "authorization"}
+                prepared.headers.pop("Authorization", None)
+                origin = self._zone(reply, origin)
+            prepared.prepare_url(current, None)
         raise misbehaved(reply, f"redirects more than {redirects.LIMIT} times")
 
     def close(self) -> None:
         """Close all connections."""
-        self._adapter.close()
+        with self._lock:
+            adapters, end = list(self._adapters.values()), self._end
+        if end is not None:
+            end.cancel()
+        for adapter in adapters:
+            adapter.close()
 
-    def _persist(
-        self, url: str, headers: Mapping[str, str], limit: int, form: Mapping[str, str] | None, *, head: bool
-    ) -> Reply:
+    # -- one question ------------------------------------------------------------------------------------------------
+
+    def _persist(self, prepared: requests.PreparedRequest, url: str, limit: int, origin: Zone | None) -> Reply:
         """Ask, and ask again after a pause when there is hope."""
-        for attempt in range(_ATTEMPTS):
-            last = attempt == _ATTEMPTS - 1
-            pause = _BACK_OFF * 2**attempt
+        where = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+        attempts = self._manners.attempts(where)
+        for attempt in range(attempts):
+            last = attempt == attempts - 1
+            self._wait(where, url)
+            pause = self._manners.pause(attempt)
             try:
-                reply = self._ask(url, headers, limit, form, head=head)
+                with self._manners.turn(where):
+                    reply = self._ask(prepared, url, limit, origin)
             except _NO_ANSWER as error:
                 self._deadline.check(f"{shown(url)} answered")
-                if last or isinstance(error, requests.exceptions.SSLError) or pause >= self._deadline.remaining():
-                    raise RegistryError(f"{shown(url)}: {_reason(error)}", url=shown(url)) from None
+                reason = silence(error)
+                if last or reason.final or pause >= self._deadline.remaining():
+                    self._manners.silent(where)
+                    raise reason.error(url) from None
             else:
-                pause = max(pause, _retry_after(reply))
-                if last or reply.status not in _TRY_AGAIN or pause >= self._deadline.remaining():
+                self._manners.answered(where)
+                if (asked_for := retry_after(reply.headers, time.time)) and reply.status in TRY_AGAIN:
+                    pause = self._manners.pause(attempt, asked_for)
+                    self._manners.later(where, asked_for)
+                if last or reply.status not in TRY_AGAIN or pause >= self._deadline.remaining():
                     return reply
             self._sleep(pause)
         raise AssertionError("unreachable")
 
-    def _ask(
-        self, url: str, headers: Mapping[str, str], limit: int, form: Mapping[str, str] | None, *, head: bool
-    ) -> Reply:
+    def _wait(self, where: str, url: str) -> None:
+        """Give `where` the peace that it asked another thread for."""
+        pause = self._manners.wait(where)
+        if pause >= self._deadline.remaining() > 0:
+            raise RegistryError(
+                f"{shown(url)}: not asked, for its host wants to be left alone for {pause:.0f} s",
+                code="registry-throttled",
+                url=shown(url),
+            )
+        if pause:
+            self._sleep(pause)
+
+    def _ask(self, prepared: requests.PreparedRequest, url: str, limit: int, origin: Zone | None) -> Reply:
         self._deadline.check(f"{shown(url)} was asked")
-        # A compressed body could be a bomb, and its digest is that of other bytes.
-        sent = {"User-Agent": "argocd-provenance", **headers, "Accept-Encoding": "identity"}
-        method = "POST" if form is not None else "HEAD" if head else "GET"
-        prepared = requests.Request(method, url, headers=sent, data=form).prepare()
         parts = urlsplit(url)
         settings = self._hosts.get(registry_host(parts.netloc)) or HostSettings(parts.netloc)
+        check_files(settings)
         remaining = self._deadline.remaining()
-        response = self._adapter.send(
+        response = self._adapter(origin).send(
             prepared,
             stream=True,
             timeout=(min(_CONNECT, remaining), min(_READ, remaining)),
@@ -125,16 +156,17 @@ class Transport:
             proxies=self._proxies_for(parts.scheme, parts.netloc),
         )
         named = {name.lower(): value for name, value in response.headers.items()}
-        reply = Reply(response.status_code, named, b"", url)
+        address = getattr(getattr(response.raw, "connection", None), "address", "")
+        reply = Reply(response.status_code, named, b"", url, address)
         try:
-            body = b"" if head else self._read(response, reply, limit)
+            body = b"" if prepared.method == "HEAD" else self._read(response.raw, reply, limit)
         except BaseException:
             response.close()  # the rest of the body is not worth reading
             raise
         response.raw.release_conn()
-        return Reply(reply.status, named, body, url)
+        return Reply(reply.status, named, body, url, address)
 
-    def _read(self, response: requests.Response, reply: Reply, limit: int) -> bytes:
+    def _read(self, raw: Any, reply: Reply, limit: int) -> bytes:
         if reply.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             raise misbehaved(reply, "sends a compressed body that nobody asked for")
         announced = reply.headers.get("content-length", "")
@@ -143,14 +175,22 @@ class Transport:
         if announced and int(announced) > limit:
             raise misbehaved(reply, f"sends more than {limit} bytes")
         body = bytearray()
-        while piece := self._piece(response.raw):
-            body += piece
-            if len(body) > limit:
-                raise misbehaved(reply, f"sends more than {limit} bytes")
-            self._deadline.check(f"{shown(reply.url)} was read")
+        with contextlib.ExitStack() as turn:
+            while piece := self._piece(raw):
+                if len(body) <= _LARGE < len(body) + len(piece):
+                    self._one_of_few(turn, reply)
+                body += piece
+                if len(body) > limit:
+                    raise misbehaved(reply, f"sends more than {limit} bytes")
+                self._deadline.check(f"{shown(reply.url)} was read")
         if announced and len(body) != int(announced):
             raise ConnectionResetError("the connection ended in the middle of the answer")
         return bytes(body)
+
+    def _one_of_few(self, turn: contextlib.ExitStack, reply: Reply) -> None:
+        if not self._large.acquire(timeout=self._deadline.remaining()):
+            self._deadline.check(f"{shown(reply.url)} was read")
+        turn.callback(self._large.release)
 
     def _piece(self, raw: Any) -> bytes:
         """What has arrived, and no waiting for more: a body that drips must not hide from the deadline."""
@@ -160,6 +200,32 @@ class Transport:
         piece: bytes = raw.read1(_CHUNK, decode_content=False)
         return piece
 
+    # -- connections -------------------------------------------------------------------------------------------------
+
+    def _zone(self, reply: Reply, before: Zone | None) -> Zone:
+        """From how near the answer came that redirects us; through a proxy nobody knows, and the public is assumed."""
+        here = self._network.zone(reply.address) if reply.address else Zone.PUBLIC
+        return here if before is None else min(here, before)
+
+    def _adapter(self, origin: Zone | None) -> Adapter:
+        """The connections for who is redirected from `origin`; None for hosts that the operator named."""
+        with self._lock:
+            if self._end is None:
+                # Sockets time out between two bytes; who drips headers is cut off when the time is over.
+                self._end = threading.Timer(self._deadline.remaining(), self._sever)
+                self._end.daemon = True
+                self._end.start()
+            if origin not in self._adapters:
+                # An adapter, not a Session: a Session keeps cookies, reads netrc, and is not promised to be right under
+                # threads.
+                self._adapters[origin] = Adapter(self._network, origin, self._open.add)
+            return self._adapters[origin]
+
+    def _sever(self) -> None:
+        for connection in tuple(self._open):
+            with contextlib.suppress(OSError, AttributeError):
+                connection.sock.shutdown(2)
+
     def _proxies_for(self, scheme: str, host: str) -> dict[str, str]:
         """The environment's proxies as requests reads them; this machine is never asked for through another."""
         if is_loopback(host):
@@ -168,41 +234,3 @@ class Transport:
             if host not in self._proxies:
                 self._proxies[host] = dict(get_environ_proxies(f"{scheme}://{host}"))
             return self._proxies[host]
-
-
-def _retry_after(reply: Reply) -> float:
-    """The seconds that ``Retry-After`` asks for; its form as a date is left to the back-off (RFC 9110, 10.2.3)."""
-    value = reply.headers.get("retry-after", "").strip()
-    return float(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0.0
-
-
-def _addresses(host: str) -> list[str]:
-    try:
-        return [str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
-    except OSError:
-        return []
-
-
-def _reason(error: BaseException) -> str:
-    """Why there was no answer, without the URL that the libraries put into their words: its query may hold a secret."""
-    if isinstance(error, requests.ConnectTimeout):
-        return "no connection in time"
-    if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy refuses, or does not answer"
-    seen: BaseException | None = error
-    for _ in range(8):
-        if isinstance(seen, ssl.SSLCertVerificationError):
-            return f"TLS: {seen.verify_message}"
-        if isinstance(seen, ssl.SSLError):
-            return f"TLS: {seen.reason}"
-        if isinstance(seen, TimeoutError) or "Timeout" in type(seen).__name__:
-            return "no answer in time"
-        if isinstance(seen, OSError) and seen.errno is not None:
-            return os.strerror(seen.errno) if seen.errno > 0 else "the name is unknown"
-        if seen is None:
-            break
-        inner = getattr(seen, "reason", None) or next(
-            (part for part in seen.args if isinstance(part, BaseException)), None
-        )
-        seen = inner if isinstance(inner, BaseException) else seen.__cause__ or seen.__context__
-    return "the connection broke before the answer was whole"

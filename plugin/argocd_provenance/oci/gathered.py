@@ -1,0 +1,115 @@
+"""What discovery finds, as values; whom it asks; and how much of it is looked at.
+
+One law: all of it is untrusted, and none of it is dropped in silence.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, Protocol, TypeVar
+
+from argocd_provenance.errors import RegistryError
+from argocd_provenance.oci.descriptor import Descriptor, Index, Manifest
+from argocd_provenance.oci.reference import Digest, Repository
+
+# More is a mistake or an attack; cosign itself stops at 1,000 layers.
+REFERRERS = 64
+LAYERS = 64
+EVIDENCE_LIMIT = 32 * 1024 * 1024
+"""Bytes at one place: two of the largest pieces that are read."""
+
+_Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
+
+
+class Place(StrEnum):
+    """Where evidence can hang."""
+
+    REFERRERS = "referrers"
+    SIGNATURES = "sig"
+    ATTESTATIONS = "att"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One thing that may be evidence: a Sigstore bundle, or a layer whose `descriptor` (raw) carries annotations."""
+
+    kind: Literal["layer", "bundle"]
+    descriptor: Mapping[str, Any] = field(hash=False)
+    content: bytes = field(repr=False)
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What a place gave."""
+
+    attachments: tuple[Attachment, ...] = ()
+    notes: tuple[str, ...] = ()
+    faults: tuple[RegistryError, ...] = ()
+
+    def __add__(self, other: "Gathered") -> "Gathered":
+        return Gathered(self.attachments + other.attachments, self.notes + other.notes, self.faults + other.faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the Referrers API listed; `complete` is False when there was more than we read."""
+
+    descriptors: tuple[Descriptor, ...]
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the policies look for: a `signature`, and how many kinds of `attestations`.
+
+    A hint: it decides in which order places are asked and what is begun early, never what is found.
+    """
+
+    signature: bool = False
+    attestations: int = 0
+
+    def places(self) -> tuple[Place, ...]:
+        """The places, the likeliest first: an attestation is not under cosign's tag for signatures."""
+        if self.attestations and not self.signature:
+            return (Place.REFERRERS, Place.ATTESTATIONS, Place.SIGNATURES)
+        return (Place.REFERRERS, Place.SIGNATURES, Place.ATTESTATIONS)
+
+    def ahead(self, promising: int) -> tuple[Place, ...]:
+        """The places that will be needed beside referrers, of which so many look like evidence."""
+        missing = int(self.signature) + self.attestations - promising
+        if missing <= 0:
+            return ()
+        # With nothing listed everything lies elsewhere. Otherwise what is listed is mostly newer than what lies under tags,
+        # and signatures lie there more often than attestations.
+        elsewhere = [Place.SIGNATURES] * self.signature + [Place.ATTESTATIONS] * bool(self.attestations)
+        return tuple(elsewhere if not promising else elsewhere[:1])
+
+
+NOTHING = Wanted()
+
+
+class Source(Protocol):
+    """What discovery asks of a registry. Each method raises `RegistryError`; `NotFound` where there is nothing."""
+
+    def referrers(self, repository: Repository, digest: Digest) -> Listing | None:
+        """The listing of the Referrers API; None where the registry has no such API."""
+
+    def tagged(self, repository: Repository, tag: str) -> Manifest | Index:
+        """The manifest under `tag`."""
+
+    def known(self, repository: Repository, digest: Digest) -> Manifest | Index | None:
+        """The manifest `digest`, if it was fetched before."""
+
+    def manifest(self, repository: Repository, digest: Digest) -> Manifest | Index:
+        """The manifest `digest`."""
+
+    def blob(self, repository: Repository, descriptor: Descriptor) -> bytes:
+        """The blob that `descriptor` names."""
+
+    def each(self, ask: Callable[[_Item], _Found], items: Sequence[_Item]) -> Iterable[_Found]:
+        """`ask` of every item, in order, some at once."""
+
+    def soon(self, repository: Repository, digest: Digest, place: Place, tag_prefix: str) -> None:
+        """Begin to gather at `place`: it will be asked for."""
