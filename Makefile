@@ -8,7 +8,7 @@ TOOLS := $(CACHE)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PIP_NO_INPUT := 1
 
-.PHONY: demo test lint format ci peers cluster image corpus mutations bench tools servers kube notifications clean
+.PHONY: demo test lint format ci peers cluster image corpus fuzz fuzz-minute mutations bench tools servers kube notifications clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/argocd-provenance demo
@@ -26,7 +26,7 @@ format: $(VENV)/.lint
 	$(BIN)/ruff check --fix plugin tests benchmarks
 	$(BIN)/ruff format plugin tests benchmarks
 
-ci: lint test peers cluster image mutations
+ci: lint test peers cluster image fuzz-minute mutations
 
 peers: $(VENV)/.peers tools servers notifications
 	PATH="$(TOOLS):$$PATH" $(BIN)/python -m pytest -m "peers and not corpus" tests
@@ -46,6 +46,15 @@ corpus: $(VENV)/.peers tools servers
 
 mutations: $(VENV)/.test
 	$(BIN)/python tests/mutations.py
+
+SEED ?= 0
+COUNT ?= 100000
+fuzz: $(VENV)/.test
+	$(BIN)/python tests/fuzz/campaign.py --seed $(SEED) --count $(COUNT)
+
+# A minute of it, with a seed of its own each day.
+fuzz-minute: $(VENV)/.test
+	$(BIN)/python tests/fuzz/campaign.py --seed $$(date +%Y%m%d) --seconds 60
 
 bench: $(VENV)/.runtime
 	$(BIN)/python benchmarks/rewrite.py

@@ -379,7 +379,7 @@ class TestVerdicts:
         with hooked(tmp_path) as here:
             pod = the_pod(rendered(here))
             (settings,) = read(pod["spec"]["containers"][0]["args"][1])["registries"]
-            away = [settings | {"mirror": "http://127.0.0.1:1"}]
+            away = [settings | {"mirrors": ["http://127.0.0.1:1"]}]
             pod["spec"]["containers"][0]["args"][1] = _repacked(pod, registries=away, deadline=0.5)
             code, message, _ = checked(here, pod)
 

@@ -27,10 +27,10 @@ _PLAIN_LIMIT = 4 * 1024 * 1024
 _VERSION = 1
 _LONGEST = 3600.0
 
-_SETTINGS = ("host", "mirror", "fallback", "realm", "plain_http", "tls")
+_SETTINGS = ("host", "mirrors", "fallback", "realm", "plain_http", "tls")
 """What is carried of `HostSettings`, as it stands there."""
-NEVER_CARRIED = ("client_cert", "ca_file")
-"""Paths of files: a client certificate holds a key and stays behind, a CA's certificates are carried by their content."""
+NEVER_CARRIED = ("client_cert", "ca_file", "username", "password_file")
+"""Paths of files: keys and passwords stay behind, and whose they are; a CA's certificates are carried by their content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ def _host(value: dict[str, Any]) -> HostSettings:
         raise ValueError("a registry has other settings than are carried")
     return HostSettings(
         host=_text(value["host"]),
-        mirror=None if value["mirror"] is None else _text(value["mirror"]),
+        mirrors=tuple(_text(url) for url in value["mirrors"]),
         fallback=_boolean(value["fallback"]),
         realm=None if value["realm"] is None else _text(value["realm"]),
         plain_http=_boolean(value["plain_http"]),

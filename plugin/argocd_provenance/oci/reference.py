@@ -162,6 +162,11 @@ class Reference:
         if parts.host != host:
             # Upstream takes such a host (``foo_bar.com``) for the begin of the path; whom a node asks then is anybody's guess.
             raise InvalidReference(f"not a registry host: {host[:200]!r}")
+        if registry_host(host) == _DEFAULT_HOST != host and "/" not in parts.path:
+            # A node asks Docker Hub for just that name then, without `library/`, and there is none such.
+            raise InvalidReference(
+                f"Docker Hub has no such repository: {text[:200]!r}; write {parts.path} without a host"
+            )
         return cls(Repository(parts.host, parts.path), parts.tag, parts.digest, text)
 
     @property

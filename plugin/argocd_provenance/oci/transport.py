@@ -145,14 +145,16 @@ class Transport:
         self._deadline.check(f"{shown(url)} was asked")
         parts = urlsplit(url)
         settings = self._hosts.get(registry_host(parts.netloc)) or HostSettings(parts.netloc)
-        check_files(settings)
+        secure = parts.scheme == "https"
+        if secure:
+            check_files(settings)
         remaining = self._deadline.remaining()
         response = self._adapter(origin).send(
             prepared,
             stream=True,
             timeout=(min(_CONNECT, remaining), min(_READ, remaining)),
             verify=settings.ca_file or True,
-            cert=settings.client_cert,
+            cert=settings.client_cert if secure else None,
             proxies=self._proxies_for(parts.scheme, parts.netloc),
         )
         named = {name.lower(): value for name, value in response.headers.items()}

@@ -26,7 +26,7 @@ FULL = Payload(
     policies=(("/etc/p.yaml", "kind: ImagePolicy\n"),),
     trust=(DOMAIN,),
     files={"/etc/cosign.pub": b"-----BEGIN PUBLIC KEY-----\n\xff"},
-    registries=(HostSettings("ghcr.io", mirror="https://m", fallback=True, realm="a.example", tls=True),),
+    registries=(HostSettings("ghcr.io", mirrors=("https://m",), fallback=True, realm="a.example", tls=True),),
     authorities={"ghcr.io": "-----BEGIN CERTIFICATE-----\n"},
     enforce=True,
     deadline=50.0,

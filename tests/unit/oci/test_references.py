@@ -45,6 +45,8 @@ class TestReference:
             "a" * 64,
             "https://ghcr.io/acme/app",
             "foo_bar.com/app",
+            "INDEX.docker.io/app",
+            "registry-1.docker.io/app",
             "ghcr.io/acme/app@" + D.upper(),
             "ghcr.io/acme/app@sha256:abc",
             "ghcr.io/acme/app@md5:" + "a" * 32,
