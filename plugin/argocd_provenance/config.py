@@ -6,7 +6,7 @@ Paths are relative to the file. Unknown fields are faults, and all faults are ra
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -22,8 +22,8 @@ Unmatched = Literal["deny", "pin", "allow"]
 Requirement = Literal["sct", "log", "timestamp"]
 
 _TOP = (
-    "apiVersion", "kind", "policies", "unmatched", "trust", "registries", "images", "templated", "suspects", "allowEmpty",
-    "hook", "render", "deadline", "cache", "clusterImagePolicy",
+    "apiVersion", "kind", "policies", "unmatched", "trust", "publicGood", "registries", "images", "templated", "suspects",
+    "allowEmpty", "hook", "render", "deadline", "cache", "clusterImagePolicy",
 )  # fmt: skip
 _Read = TypeVar("_Read")
 
@@ -119,6 +119,8 @@ class Config:
     policies: tuple[str, ...] = ()
     unmatched: Unmatched = "deny"
     trust: tuple[Trust, ...] = ()
+    public_good: str | None = None
+    """A trusted root for ``public-good``, newer than the one that the sigstore package ships (`publicGood`)."""
     registries: tuple[HostSettings, ...] = ()
     images: tuple[ImageRow, ...] = ()
     templated: Literal["deny", "report"] = "deny"
@@ -130,6 +132,12 @@ class Config:
     deadline: float = 40.0
     cache: Cache = Cache()
     cluster: ClusterObjects = field(default_factory=ClusterObjects)
+    offline: bool = False
+    """Nobody is asked for anything (``--offline``); it does not stand in the file."""
+
+    def without_network(self) -> "Config":
+        """The same decisions where not one packet may leave."""
+        return replace(self, offline=True, remotes=(), cache=replace(self.cache, redis=None))
 
 
 def load_config(file: str, text: str) -> Config:
@@ -162,6 +170,7 @@ def _config(root: Field) -> Config:
         policies=tuple(_path(item) for item in fields["policies"].sequence()) if "policies" in fields else (),
         unmatched=unmatched,
         trust=_trust(fields["trust"]) if "trust" in fields else (),
+        public_good=_given(fields, "publicGood", _path),
         registries=_registries(fields["registries"]) if "registries" in fields else (),
         images=tuple(_row(item) for item in fields["images"].sequence()) if "images" in fields else (),
         templated=templated,

@@ -59,6 +59,7 @@ CODES: Mapping[str, str] = {
     "deadline": "the time limit was reached",
     "busy": "other requests were being worked on until the time was nearly over",
     "config": "the operator's files are wrong",
+    "trust-update": "a newer trusted root could not be had",
     "usage": "the command line is wrong",
     "internal": "a fault in this program",
 }

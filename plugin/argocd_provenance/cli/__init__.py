@@ -19,6 +19,7 @@ _COMMANDS = {
     "generate": "Render, verify, pin and annotate an Application's manifests.",
     "verify": "Verify images, or one bundle offline, by policy.",
     "hook": "Verify again at sync time what generate verified.",
+    "trust": "Show trusted roots and their age, refresh them, import others.",
     "demo": "Show the whole product on loopback, without network.",
 }
 

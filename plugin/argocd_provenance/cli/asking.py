@@ -36,6 +36,7 @@ class Asked:
     bundle: Path | None = None
     trusted_root: Path | None = None
     domain: str | None = None
+    offline: bool = False
 
     def demands(self) -> Demands:
         """What the options demand of the evidence."""
@@ -61,6 +62,8 @@ def answer(asked: Asked, environment: Mapping[str, str], progress: gate.Progress
     if not asked.references:
         raise UsageError("name an image, or an artifact after --bundle")
     ruled = operator.check_domains(_trust(_ruled(asked, environment), asked))
+    if asked.offline:
+        ruled = replace(ruled, config=ruled.config.without_network())
     if asked.bundle is not None:
         from argocd_provenance.cli.offline import judge_bundle
 

@@ -31,6 +31,7 @@ def registry(
         credentials(os.environ),
         deadline,
         remembered=remembered,
+        offline=config.offline,
     )
     try:
         yield client

@@ -32,13 +32,21 @@ Progress = Callable[[int, int], None]
 
 
 def generate(
-    source: str, stdin: BinaryIO, config: Path | None, environment: Mapping[str, str], progress: Progress
+    source: str,
+    stdin: BinaryIO,
+    config: Path | None,
+    environment: Mapping[str, str],
+    progress: Progress,
+    *,
+    offline: bool = False,
 ) -> tuple[str | None, Report]:
     """The manifests that Argo CD should apply, and the report; no manifests where the report does not allow any.
 
-    `source` is a folder, or ``-`` for `stdin`. Raises `errors.Error` for what stops the whole run.
+    `source` is a folder, or ``-`` for `stdin`; `offline` asks nobody. Raises `errors.Error` for what stops the whole run.
     """
     ruled = operator.check_domains(operator.load(operator.config_path(config, environment)))
+    if offline:
+        ruled = replace(ruled, config=ruled.config.without_network())
     application = read_application(environment)
     hooks = _hooks(ruled, application)
     deadline = Deadline(ruled.config.deadline)

@@ -17,6 +17,7 @@ from argocd_provenance.verdict import CODES, Finding
 @options.config
 @options.output
 @options.explain
+@options.offline
 @click.option(
     "--report",
     "report_file",
@@ -24,7 +25,9 @@ from argocd_provenance.verdict import CODES, Finding
     metavar="FILE",
     help="Write the JSON report to FILE as well.",
 )
-def command(source: str, config: Path | None, output: str, report_file: Path | None, *, explain: bool) -> None:
+def command(
+    source: str, config: Path | None, output: str, report_file: Path | None, *, explain: bool, offline: bool
+) -> None:
     """Render DIR, or read manifests from standard input (-), and print them with verified digests.
 
     Standard output gets the manifests, whole or not at all; standard error gets the report, verdict first.
@@ -34,7 +37,7 @@ def command(source: str, config: Path | None, output: str, report_file: Path | N
     progress = streams.Progress()
     manifests = None
     try:
-        manifests, report = gate.generate(source, sys.stdin.buffer, config, os.environ, progress)
+        manifests, report = gate.generate(source, sys.stdin.buffer, config, os.environ, progress, offline=offline)
     except OperatorError:
         raise
     except Error as error:

@@ -106,14 +106,18 @@ def domains(ruled: Operator, proofs: Proofs | None = None) -> dict[str, TrustDom
         return dict.fromkeys(_named(ruled), ruled.instead)
     if ruled.carried is not None:
         return {domain.name: domain for domain in ruled.carried}
-    found = {PUBLIC_GOOD: public_good()}
+    trusts = ruled.config.trust
+    if ruled.config.public_good is None:
+        found = {PUBLIC_GOOD: public_good()}
+    else:
+        found, trusts = {}, (Trust(PUBLIC_GOOD, ruled.config.public_good), *trusts)
     faults = []
     for root in ruled.trust_roots:
         try:
             found[root.name] = trust_domain(root.name, root.root, offered(root.root))
         except OperatorError as error:
             faults.append(f"{root.origin}: {error}")
-    for trust in ruled.config.trust:
+    for trust in trusts:
         try:
             found[trust.name] = _domain(trust, Path(trust.trusted_root).read_bytes(), proofs or Proofs())
         except OSError as error:
@@ -140,6 +144,15 @@ def _mixed(ruled: Operator, known: Mapping[str, TrustDomain]) -> dict[str, Trust
     if faults:
         raise FileFaults(faults)
     return found
+
+
+def places_of_roots(ruled: Operator) -> dict[str, str]:
+    """Where the trusted root of each domain is: a file, or the package that ships it."""
+    from importlib.metadata import version
+
+    shipped = f"shipped with sigstore {version('sigstore')}"
+    own = {trust.name: trust.trusted_root for trust in ruled.config.trust}
+    return {PUBLIC_GOOD: ruled.config.public_good or shipped, **own}
 
 
 def _domain(trust: Trust, raw: bytes, proofs: Proofs) -> TrustDomain:

@@ -17,4 +17,7 @@ output = click.option(
     show_default=True,
     help="The form of the report.",
 )
+offline = click.option(
+    "--offline", is_flag=True, help="Ask nobody: what is not in files, or remembered, is not checked (exit 3)."
+)
 explain = click.option("--explain", is_flag=True, help="Print every check with its value and where it was read.")

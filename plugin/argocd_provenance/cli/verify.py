@@ -56,6 +56,7 @@ from argocd_provenance.cli import options
 @options.config
 @options.output
 @options.explain
+@options.offline
 def command(references: tuple[str, ...], config: Path | None, output: str, *, explain: bool, **demands: object) -> None:
     """Verify images by the operator's policies, by --policy files, or by demands given here.
 

@@ -37,8 +37,8 @@ _Asked = tuple[Repository, Digest, Place, str]
 class Registry:
     """The registries that the operator permits; for many threads, until `close`.
 
-    `permitted` says of a host whether it may be asked, `remembered` what earlier runs learned. `sleep`, `network` and
-    `manners` are for tests.
+    `permitted` says of a host whether it may be asked, `remembered` what earlier runs learned; `offline`
+    nobody is asked at all. `sleep`, `network` and `manners` are for tests.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Registry:
         deadline: Deadline,
         *,
         remembered: Remembered | None = None,
+        offline: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         network: "Network | None" = None,
         manners: "Manners | None" = None,
@@ -57,6 +58,8 @@ class Registry:
         self._remembered = remembered or Remembered()
 
         def connect() -> Wire:
+            if offline:
+                raise RegistryError("--offline: no registry is asked", code="registry-forbidden")
             # Their import is slow, and where all is remembered nobody needs them.
             from argocd_provenance.oci.bearer import Authority  # noqa: PLC0415
             from argocd_provenance.oci.transport import Transport  # noqa: PLC0415
