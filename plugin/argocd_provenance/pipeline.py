@@ -327,6 +327,7 @@ def fault(error: RegistryError | DeadlineExceeded) -> Finding:
     elif error.code == "image-not-found":
         said = "There may be no such image"
     fix = {
+        "offline": "leave out --offline, or judge from files: verify --bundle FILE sha256:HEX",
         "registry-forbidden": "name the host under `registries` in the config, or in an image pattern of a policy",
         "image-not-found": "push the image, or correct the reference",
         "registry-unauthorized": "give the plugin credentials that may pull this repository",

@@ -50,6 +50,7 @@ CODES: Mapping[str, str] = {
     "registry-unavailable": "the registry failed or could not be reached",
     "registry-throttled": "the registry answers that it is asked too often",
     "registry-forbidden": "requests to this registry are not permitted by the config",
+    "offline": "a registry would have to be asked, and --offline forbids it",
     "registry-misbehaved": "the registry sent something that is not what was asked for, or too much of it",
     "digest-mismatch": "the registry sent other bytes than their digest says",
     "too-many": "more is attached to the image than is looked at",

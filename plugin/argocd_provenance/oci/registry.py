@@ -59,7 +59,7 @@ class Registry:
 
         def connect() -> Wire:
             if offline:
-                raise RegistryError("--offline: no registry is asked", code="registry-forbidden")
+                raise RegistryError("--offline: no registry is asked", code="offline")
             # Their import is slow, and where all is remembered nobody needs them.
             from argocd_provenance.oci.bearer import Authority  # noqa: PLC0415
             from argocd_provenance.oci.transport import Transport  # noqa: PLC0415

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 MAX_DEPTH = 64
+MAX_VALUES = 1_000_000
+"""Members of arrays and objects. Sixteen MiB of ``[],`` would be a gigabyte of Python; no SBOM of that size has so many."""
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -26,8 +28,10 @@ def read(content: bytes) -> Any:
     """The value that `content` spells.
 
     Raises `NotJSONError` for duplicate keys, NaN, infinity, bad UTF-8, half a surrogate pair and a number longer than
-    Python reads; `TooDeepError` beyond 64 levels.
+    Python reads; `TooDeepError` beyond 64 levels or a million values.
     """
+    if content.count(b",") + content.count(b"[") + content.count(b"{") > MAX_VALUES:
+        raise TooDeepError(f"more than {MAX_VALUES} values")
     try:
         text = content.decode()
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
