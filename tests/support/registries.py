@@ -12,10 +12,10 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.demo.contents import Contents
@@ -73,9 +73,14 @@ def client(
 
 
 class DockerRegistry:
-    """Debian's docker-registry (CNCF distribution 2.8) on a free port of loopback, its data under `folder`."""
+    """Debian's docker-registry (CNCF distribution 2.8) on a free port of loopback, its data under `folder`.
 
-    def __init__(self, folder: Path) -> None:
+    `http` and `auth` are sections of its configuration (TLS; htpasswd or tokens).
+    """
+
+    def __init__(
+        self, folder: Path, *, http: Mapping[str, Any] | None = None, auth: Mapping[str, Any] | None = None
+    ) -> None:
         executable = shutil.which("docker-registry")
         assert executable is not None, "docker-registry is missing (Debian package docker-registry)"
         with socket.socket() as free:
@@ -83,9 +88,8 @@ class DockerRegistry:
             self.host = f"127.0.0.1:{free.getsockname()[1]}"
         config = folder / "registry.yml"
         storage = {"filesystem": {"rootdirectory": str(folder / "data")}}
-        config.write_text(
-            json.dumps({"version": "0.1", "log": {"level": "error"}, "storage": storage, "http": {"addr": self.host}})
-        )
+        sections = {"storage": storage, "http": {"addr": self.host, **(http or {})}} | ({"auth": auth} if auth else {})
+        config.write_text(json.dumps({"version": "0.1", "log": {"level": "error"}, **sections}))
         environment = {k: v for k, v in os.environ.items() if not k.startswith("REGISTRY_")}
         self._process = subprocess.Popen(
             [executable, "serve", str(config)],
