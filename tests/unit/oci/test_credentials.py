@@ -281,6 +281,6 @@ class TestChoices:
 
 def test_an_entry_for_every_host_is_only_the_store() -> None:
     """A key that is no host fits none, however empty it is."""
-    odd = ["", "/", "https://", "*:*", "a b", "[", "é.example"]
+    odd = ["", "/", "https://", "*:*", "a b", "[", "é.example", "[!z]*.example"]
 
     assert [key for key in odd if read(auths={key: auth("u")}).matching("a.example", "x")] == []
