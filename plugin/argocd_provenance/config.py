@@ -283,6 +283,8 @@ def _url(field: Field) -> str:
     written = field.text()
     try:
         parts = urlsplit(written)
+        if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
+            return written
         broken = (
             parts.scheme not in {"http", "https"}
             or not parts.hostname
@@ -293,7 +295,9 @@ def _url(field: Field) -> str:
     except ValueError:
         broken = True
     if written and (broken or parts.fragment):
-        field.fault(f"is {written!r}; it must be a URL such as https://mirror.example.com, without a user and a query")
+        field.fault(
+            f"is {written!r}; it must be a URL such as https://mirror.example.com, without a user and a query, or file:///FOLDER"
+        )
         return ""
     return written
 

@@ -133,7 +133,7 @@ class Credentials:
     def _choice(self, repository: Repository, endpoint: Endpoint) -> Choice:
         where = f"{endpoint.base}/v2/{endpoint.path(repository)}"
         if not endpoint.may_authenticate:
-            return Choice(where, None, "plain http carries no credentials")
+            return Choice(where, None, "files" if not endpoint.host else "plain http carries no credentials")
         found = self.matching(endpoint.host, endpoint.path(repository))
         return Choice(where, found[0] if found else None)
 

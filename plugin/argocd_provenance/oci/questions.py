@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from argocd_provenance.errors import DigestMismatch, InvalidReference, RegistryError
 from argocd_provenance.oci.descriptor import ACCEPTED, OCI_INDEX, Descriptor, Index, Manifest, parse_manifest
+from argocd_provenance.oci.layout import answer as layout_answer
+from argocd_provenance.oci.layout import is_layout
 from argocd_provenance.oci.reference import Digest, Repository
 from argocd_provenance.oci.replies import Reply, misbehaved, refused, shown
 from argocd_provenance.oci.settings import Endpoint, HostSettings, endpoints
@@ -131,6 +133,8 @@ class Questions:
         method: str = "GET",
     ) -> Reply:
         """The answer, after our answers to the registry's challenges."""
+        if is_layout(endpoint.base):
+            return layout_answer(endpoint.base, url, limit)
         wire, path = self._wired(), endpoint.path(repository)
         sent = wire.authority.header(endpoint, path)
         for _ in range(_ANSWERS):

@@ -43,6 +43,8 @@ class HostSettings:
             raise OperatorError('registries: host "*" needs a mirror, and no fallback')
         for url in self.mirrors:
             mirror = urlsplit(url)
+            if mirror.scheme == "file" and mirror.path.startswith("/") and not mirror.netloc:
+                continue
             if (
                 mirror.scheme not in ("http", "https")
                 or not mirror.hostname
@@ -51,7 +53,7 @@ class HostSettings:
                 or mirror.fragment
             ):
                 raise OperatorError(
-                    f"registries: host {self.host!r}: a mirror is an http or https URL without credentials"
+                    f"registries: host {self.host!r}: a mirror is an http or https URL without credentials, or file:///FOLDER"
                 )
 
 
@@ -100,9 +102,12 @@ def _mirror_endpoint(mirror: str, named: dict[str, HostSettings]) -> Endpoint:
     """Where a mirror is.
 
     A path in its URL is the begin of the repository's name there (Harbor's proxy projects, ECR's and Google's remote
-    repositories); with a ``v2`` in it, what stands before that is where the registry is (Artifactory).
+    repositories); with a ``v2`` in it, what stands before that is where the registry is (Artifactory). ``file:///FOLDER``
+    holds OCI image layouts.
     """
     parts = urlsplit(mirror)
+    if parts.scheme == "file":
+        return Endpoint(f"file://{parts.path.rstrip('/')}", "", HostSettings(""), may_authenticate=False)
     host = registry_host(parts.netloc)
     settings = named.get(host) or HostSettings(host)
     segments = [segment for segment in parts.path.split("/") if segment]
