@@ -152,7 +152,8 @@ def places_of_roots(ruled: Operator) -> dict[str, str]:
 
     shipped = f"shipped with sigstore {version('sigstore')}"
     own = {trust.name: trust.trusted_root for trust in ruled.config.trust}
-    return {PUBLIC_GOOD: ruled.config.public_good or shipped, **own}
+    objects = {root.name: root.origin for root in ruled.trust_roots}
+    return {PUBLIC_GOOD: ruled.config.public_good or shipped, **own, **objects}
 
 
 def _domain(trust: Trust, raw: bytes, proofs: Proofs) -> TrustDomain:
