@@ -77,7 +77,7 @@ class Confinement:
     """
 
     def __init__(self, program: Path, access: Access, home: Path, seconds: float) -> None:
-        self._parent = os.getpid()
+        self._parent, self._home = os.getpid(), home
         self._processor_time = int(seconds + 1) * (os.cpu_count() or 1)
         self._ruleset: landlock.Ruleset | None = None
         version, calls = landlock.abi(), seccomp.calls()
@@ -88,7 +88,7 @@ class Confinement:
     def enter(self) -> None:
         """Leave a supervisor behind, and become the program's process with every fence up; raises `OSError`."""
         _limit(resource.RLIMIT_CORE, 0)
-        supervisor.supervise(self._parent)
+        supervisor.supervise(self._parent, self._home)
         for limit, most in LIMITS:
             _limit(limit, most)
         _limit(resource.RLIMIT_CPU, self._processor_time)

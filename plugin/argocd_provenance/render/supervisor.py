@@ -8,6 +8,7 @@ we are dead, every orphan below it becomes its child (``PR_SET_CHILD_SUBREAPER``
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import NoReturn
@@ -20,11 +21,11 @@ _HEARD = frozenset({STOP, signal.SIGCHLD})
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
-def supervise(parent: int) -> None:
+def supervise(parent: int, home: Path) -> None:
     """Return in a child that becomes the program; stay behind as its supervisor, and never return.
 
-    To be called after a fork, by the child of `parent`. The supervisor ends as the program did: with its exit status,
-    or by its signal.
+    To be called after a fork, by the child of `parent`. The supervisor deletes `home`, which nobody else would if
+    `parent` were killed, and ends as the program did: with its exit status, or by its signal.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
     _prctl(_PR_SET_PDEATHSIG, STOP, 0, 0, 0)
@@ -34,7 +35,7 @@ def supervise(parent: int) -> None:
     above = os.getpid()
     program = os.fork()
     if program:
-        _stay(program)
+        _stay(program, home)
     os.setsid()
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != above:
@@ -42,7 +43,7 @@ def supervise(parent: int) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _stay(program: int) -> NoReturn:
+def _stay(program: int, home: Path) -> NoReturn:
     status = 1 << 8
     try:
         # Nobody must wait for an end of file, or for a lock, because of us.
@@ -51,6 +52,7 @@ def _stay(program: int) -> NoReturn:
                 os.close(descriptor)
         status = _ended(program)
         _sweep()
+        shutil.rmtree(home, ignore_errors=True)
     finally:
         _end_as(status)
 

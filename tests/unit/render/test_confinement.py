@@ -12,6 +12,7 @@ import socket
 import stat
 import struct
 import sys
+import tempfile
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from argocd_provenance.errors import DeadlineExceeded, RenderError
 from argocd_provenance.render import confinement, landlock, seccomp
 from argocd_provenance.render.confinement import Fences, fences
 from argocd_provenance.render.process import run
+from support.processes import wait_for
 
 HERE = fences()
 landlocked = pytest.mark.skipif(not HERE.landlock, reason="this kernel has no Landlock")
@@ -262,10 +264,13 @@ class TestWhatIsLeft:
 
     @pytest.mark.parametrize("whom", ["us", "our group"])
     def test_when_we_are_killed(self, pipe: Path, reader: int, whom: str) -> None:
-        """Argo CD kills us without warning, the leader first and then its group."""
+        """Argo CD kills us without warning, the leader first and then its group; the home goes, too."""
+        homes = pipe.parent / "homes"
+        homes.mkdir()
         ours = os.fork()
         if not ours:
             os.setpgid(0, 0)
+            tempfile.tempdir = str(homes)
             self.start(pipe, DAEMONS + "live()\ntime.sleep(600)\n", Deadline(60))
             os._exit(0)
         said = 0
@@ -275,6 +280,7 @@ class TestWhatIsLeft:
         os.waitpid(ours, 0)
 
         assert (said, self.ended(reader)) == (3, 0)
+        wait_for("the home's end", lambda: not list(homes.iterdir()), seconds=10)
 
     @pytest.mark.parametrize(
         ("end", "said"), [("raise SystemExit(3)", r"failed \(exit 3\)"), ("import os\nos.kill(os.getpid(), 6)", "signal 6")]
