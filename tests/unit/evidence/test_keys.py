@@ -8,9 +8,9 @@ from argocd_provenance.demo.sigstore import Signer
 from argocd_provenance.errors import OperatorError
 from argocd_provenance.evidence.keys import Signed, check_signature, key_from, load_public_key
 from argocd_provenance.evidence.rejections import Refused
-from argocd_provenance.evidence.values import KeyAnchor
+from argocd_provenance.evidence.values import Evidence, KeyAnchor
 from argocd_provenance.oci.reference import Digest
-from support.signing import SIGSTORE
+from support.signing import IMAGE, SIGSTORE, code, evidence, layer_candidate, verify
 
 P256 = ec.generate_private_key(ec.SECP256R1())
 RSA = rsa.generate_private_key(65537, 2048)
@@ -116,3 +116,32 @@ class TestSignatures:
         anchor = KeyAnchor(Signer.by_key(P256).spki)
 
         assert anchor.name == "key:" + Digest.of(anchor.spki).hex[:16]
+
+
+class TestDemands:
+    """What a policy may demand of a key beside its signature."""
+
+    def test_the_hash_that_is_named_is_the_only_one(self) -> None:
+        """Without a name the hash of its kind will do."""
+        signer = Signer.by_key(P256)
+        signed = layer_candidate(SIGSTORE.sign_layer(IMAGE.text, signer, algorithm="sha512"))
+        usual = layer_candidate(SIGSTORE.sign_layer(IMAGE.text, signer))
+
+        assert isinstance(verify(signed, KeyAnchor(signer.spki, log=False, hash="sha512")), Evidence)
+        assert code(verify(signed, KeyAnchor(signer.spki, log=False, hash="sha256"))) == "verification"
+        assert code(verify(usual, KeyAnchor(signer.spki, log=False, hash="sha512"))) == "verification"
+
+    def test_a_timestamp_is_demanded_where_it_is_named(self) -> None:
+        """By an authority of the domain; the log entry beside it counts for nothing unless it is demanded too."""
+        signer = Signer.by_key(P256)
+        anchor = KeyAnchor(signer.spki, log=False, domain="test", stamped=True)
+        both = KeyAnchor(signer.spki, log=True, domain="test", stamped=True)
+        stamped = layer_candidate(SIGSTORE.sign_layer(IMAGE.text, signer, timestamp=True, log=False))
+        logged = layer_candidate(SIGSTORE.sign_layer(IMAGE.text, signer))
+        all_of_it = layer_candidate(SIGSTORE.sign_layer(IMAGE.text, signer, timestamp=True))
+
+        assert evidence(verify(stamped, anchor)).times
+        assert code(verify(logged, anchor)) == "no-time"
+        assert not evidence(verify(all_of_it, anchor)).logged
+        assert evidence(verify(all_of_it, both)).logged
+        assert (code(verify(stamped, both)), code(verify(logged, both))) == ("no-log", "no-time")

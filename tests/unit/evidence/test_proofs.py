@@ -108,6 +108,8 @@ class TestProofs:
             assert Proofs(memory).recall(candidate, key, None) == proved
             assert Proofs(memory).recall(candidate, KeyAnchor(b"another", log=False), None) is None
             assert Proofs(memory).recall(candidate, ANCHOR, DOMAIN) is None
+            for stricter in (replace(key, stamped=True), replace(key, log=True), replace(key, hash="sha512")):
+                assert Proofs(memory).recall(candidate, stricter, None) is None
 
     def test_another_version_of_the_verifier_knows_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What an older version let pass is checked again by the version that mended it."""
