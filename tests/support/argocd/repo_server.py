@@ -168,6 +168,8 @@ class ArgoCD(Bench):
 
     def start_repo_server(self) -> Process:
         """Start the repo-server on a free port, and wait until it serves."""
+        # Else it starts its threads again in each process that a test forks, which aborts as it closes what it inherits.
+        os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
         import grpc
 
         from support.argocd.messages import classes
