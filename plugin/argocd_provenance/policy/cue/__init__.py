@@ -3,6 +3,7 @@
 Law: never allowed where cue says no. What is not read is refused by name when the policy is loaded.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,7 +37,7 @@ class CuePolicy:
     _checked: Checked = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_checked", check(parse(self.source), self.known))
+        object.__setattr__(self, "_checked", _read(self.source, self.known))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -60,3 +61,9 @@ class CuePolicy:
             return None
         more = f" (+{len(misses) - _SHOWN} more)" if len(misses) > _SHOWN else ""
         return "; ".join(str(miss) for miss in misses[:_SHOWN]) + more
+
+
+@functools.lru_cache(maxsize=256)
+def _read(source: str, known: frozenset[str]) -> Checked:
+    """The policy that `source` spells. Many ClusterImagePolicies share one text."""
+    return check(parse(source), known)
