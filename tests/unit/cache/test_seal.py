@@ -34,6 +34,12 @@ class TestSeal:
         assert one == other or SEAL.open(other, entry) is None
         assert one == other or SEAL.name(one) != SEAL.name(other)
 
+    @pytest.mark.parametrize("other", [("ab", "c"), ("abc",), ("a", "b", "c"), ("", "abc"), ("a", "bc", "")])
+    def test_parts_do_not_run_together(self, other: tuple[str, ...]) -> None:
+        """The same letters, cut elsewhere, are another question."""
+        assert SEAL.name(("a", "bc")) != SEAL.name(other)
+        assert SEAL.open(other, SEAL.close(("a", "bc"), MOMENT, b"x")) is None
+
     @given(st.integers(min_value=0), st.integers(min_value=1, max_value=255))
     def test_no_byte_of_an_entry_can_be_changed(self, position: int, change: int) -> None:
         """Version, seal, time and answer: a changed byte anywhere makes the entry nothing."""
