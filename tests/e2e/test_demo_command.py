@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from argocd_provenance.cli import _group
+from argocd_provenance.cli.group import group
 
 
 def run(*arguments: str) -> Result:
     """The command line, in this process; the demo itself starts the installed program."""
-    return CliRunner().invoke(_group, arguments, prog_name="argocd-provenance", env={"ARGOCD_PROVENANCE_CONFIG": None})
+    return CliRunner().invoke(group, arguments, prog_name="argocd-provenance", env={"ARGOCD_PROVENANCE_CONFIG": None})
 
 
 def test_the_demo_tells_three_acts_and_leaves_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

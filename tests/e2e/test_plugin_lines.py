@@ -118,4 +118,7 @@ class TestPluginLines:
             "celpy",
             "jsonpath_ng",
             "ruamel.yaml",
+            "click",
+            "sqlite3",
+            "argocd_provenance.pipeline",
         }

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from argocd_provenance.cli import _group
+from argocd_provenance.cli.group import group
 from support.corpus import CORPUS
 
 pytestmark = pytest.mark.corpus
@@ -33,6 +33,6 @@ def test_the_command_decides_as_the_suite_says(case: dict[str, Any], by: str) ->
     if case.get("trusted_root"):
         line += ["--trusted-root", str(CORPUS / case["trusted_root"])]
 
-    done = CliRunner().invoke(_group, line)
+    done = CliRunner().invoke(group, line)
 
     assert done.exit_code in ((0,) if case["expected"] == "pass" else (4, 2)), done.output

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from argocd_provenance.cli import _group
+from argocd_provenance.cli.group import group
 from support.corpus import CORPUS
 from support.registries import DockerRegistry
 
@@ -44,7 +44,7 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seeded]:
 
 def verify(reference: str, *demands: str) -> tuple[int, dict[str, Any]]:
     """Exit code and JSON report of ``verify``."""
-    done = CliRunner().invoke(_group, ["verify", reference, *demands, "--output", "json"])
+    done = CliRunner().invoke(group, ["verify", reference, *demands, "--output", "json"])
     return done.exit_code, json.loads(done.stdout)
 
 

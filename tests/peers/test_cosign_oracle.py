@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from argocd_provenance.cli import _group
+from argocd_provenance.cli.group import group
 from argocd_provenance.demo.contents import Contents
 from argocd_provenance.demo.registry import Registry
 from argocd_provenance.demo.sigstore import Signer, VirtualSigstore, encode, simple_signing, statement
@@ -98,7 +98,7 @@ class Stand:
 
     def we(self, reference: str, *demands: str) -> bool:
         """Whether our `verify` allows; anything but a clear yes or no is an error of the test."""
-        done = CliRunner().invoke(_group, ["verify", reference, *demands], env={"ARGOCD_PROVENANCE_CONFIG": None})
+        done = CliRunner().invoke(group, ["verify", reference, *demands], env={"ARGOCD_PROVENANCE_CONFIG": None})
         assert done.exit_code in (0, 4), done.output
         return done.exit_code == 0
 
@@ -453,7 +453,7 @@ class TestCosignSigns:
         reference = self._sign(stand, "sign", ["--key", private, "--signing-config", config(stand, services, "no log")])
 
         done = CliRunner().invoke(
-            _group, ["verify", reference, "--key", public, "--no-log", "--trusted-root", stand.roots["full"]]
+            group, ["verify", reference, "--key", public, "--no-log", "--trusted-root", stand.roots["full"]]
         )
 
         assert done.exit_code == 4

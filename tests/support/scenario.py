@@ -17,7 +17,7 @@ from typing import Any, Self
 import yaml
 from click.testing import CliRunner
 
-from argocd_provenance.cli import _group
+from argocd_provenance.cli.group import group
 from argocd_provenance.demo.registry import Registry
 from argocd_provenance.demo.sigstore import VirtualSigstore, encode, statement
 from argocd_provenance.demo.world import provenance
@@ -74,7 +74,7 @@ class Scenario:
         config = {"ARGOCD_PROVENANCE_CONFIG": str(self.folder / "config.yaml"), "ARGOCD_APP_NAME": "golden"}
         words = [word.replace("REGISTRY", self.registry.host) for word in arguments]
         done = CliRunner().invoke(
-            _group, words, input=stdin, env=config | (environment or {}), prog_name="argocd-provenance"
+            group, words, input=stdin, env=config | (environment or {}), prog_name="argocd-provenance"
         )
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception

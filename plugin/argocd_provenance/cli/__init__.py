@@ -4,59 +4,21 @@ Exit codes: 0 allowed, 2 usage, config or policy file, 3 could not check, 4 deni
 """
 
 import gc
-import importlib
 import os
 import sys
 import threading
-from typing import Any
 
-import click
-
-from argocd_provenance import __version__
 from argocd_provenance.errors import Error
 
-_COMMANDS = {
+COMMANDS = {
     "generate": "Render, verify, pin and annotate an Application's manifests.",
     "verify": "Verify images, or one bundle offline, by policy.",
     "hook": "Verify again at sync time what generate verified.",
     "trust": "Show trusted roots and their age, refresh them, import others.",
+    "serve": "Keep a process ready that runs generate for the plugin.",
     "demo": "Show the whole product on loopback, without network.",
 }
-
-
-class _Commands(click.Group):
-    """Commands are imported when they are called: no command pays for another's imports."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"argocd_provenance.cli.{cmd_name}").command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except Error as error:
-            from argocd_provenance.cli.streams import write_fault
-
-            write_fault(error)
-            ctx.exit(error.exit_code)
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="argocd-provenance")
-def _group() -> None:
-    """Prove that each image is the one your own pipeline built, or stop the sync and say why.
-
-    Exit codes: 0 allowed, 2 usage, config or policy file, 3 could not check, 4 denied.
-    """
+PLAIN = (["generate", "."], ["generate", "-"])
 
 
 def main() -> None:
@@ -65,7 +27,7 @@ def main() -> None:
     gc.disable()
     _open_closed_streams()
     try:
-        _group(prog_name="argocd-provenance")
+        _run(sys.argv[1:])
     except SystemExit as end:
         _leave(end)
         raise
@@ -74,6 +36,24 @@ def main() -> None:
 
         write_crash(error)
         sys.exit(1)
+
+
+def _run(arguments: list[str]) -> None:
+    """What the arguments ask for; Argo CD's own line has no options, and does not wait for what reads options."""
+    if arguments in PLAIN:
+        from argocd_provenance.cli.generating import generate
+
+        try:
+            code = generate(arguments[1])
+        except Error as error:
+            from argocd_provenance.cli.streams import write_fault
+
+            write_fault(error)
+            code = error.exit_code
+        sys.exit(code)
+    from argocd_provenance.cli.group import group
+
+    group(prog_name="argocd-provenance")
 
 
 def _open_closed_streams() -> None:

@@ -1,12 +1,15 @@
 """From decisions to what is said: image reports, and the annotations of an object."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from argocd_provenance.documents import ImageField, ObjectImages, annotations, weakest
 from argocd_provenance.evidence.values import Evidence
-from argocd_provenance.pipeline import Decided
 from argocd_provenance.report.explain import explain
 from argocd_provenance.report.model import ImageReport, Place
+
+if TYPE_CHECKING:
+    from argocd_provenance.pipeline import Decided
 
 
 def place(field: ImageField) -> Place:
@@ -14,7 +17,7 @@ def place(field: ImageField) -> Place:
     return Place(field.kind, field.namespace, field.name, field.container, field.file, field.line, field.path)
 
 
-def image_report(decided: Decided, where: Sequence[Place] = ()) -> ImageReport:
+def image_report(decided: "Decided", where: Sequence[Place] = ()) -> ImageReport:
     """What the report says of one reference."""
     decision = decided.decision
     remark = ""
@@ -36,7 +39,7 @@ def image_report(decided: Decided, where: Sequence[Place] = ()) -> ImageReport:
     )
 
 
-def object_annotations(decided: Mapping[str, Decided], images: ObjectImages) -> dict[str, str]:
+def object_annotations(decided: "Mapping[str, Decided]", images: ObjectImages) -> dict[str, str]:
     """The annotations of an object that runs `images`; none where nothing was decided about any of them."""
     named = list(dict.fromkeys(field.written for field in images.images if field.written in decided))
     if not named:
@@ -49,7 +52,7 @@ def object_annotations(decided: Mapping[str, Decided], images: ObjectImages) -> 
     return annotations(weakest(words), entries, links[0] if links else "")
 
 
-def _entry(decided: Decided) -> dict[str, object]:
+def _entry(decided: "Decided") -> dict[str, object]:
     """What an annotation says of one image: a function of the evidence alone, so that nothing flaps."""
     used = decided.decision.used
     return {

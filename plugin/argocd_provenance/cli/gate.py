@@ -16,15 +16,13 @@ from argocd_provenance.deadline import Deadline
 from argocd_provenance.documents import ImageField, Rendered, Row, emit, read
 from argocd_provenance.errors import FileFaults, InvalidReference, RenderError
 from argocd_provenance.oci.reference import split
-from argocd_provenance.pipeline import Decided, Rules, Run
-from argocd_provenance.policy.decision import Decision
-from argocd_provenance.policy.objectmatch import Carrier
-from argocd_provenance.policy.select import Application
 from argocd_provenance.report.model import Place, Report, Suspect, worst_first
 from argocd_provenance.verdict import Finding, Outcome
 
 if TYPE_CHECKING:
     from argocd_provenance.cli.hooking import Hooks
+    from argocd_provenance.pipeline import Decided, Rules
+    from argocd_provenance.policy.objectmatch import Carrier
 
 # Argo CD reads at most 100 MB of a plugin's output; what people write is far below.
 _INPUT_LIMIT = 100 * 1024 * 1024
@@ -134,7 +132,9 @@ def _decide(
     deadline: Deadline,
     progress: Progress,
     notes: list[str],
-) -> dict[str, Decided]:
+) -> "dict[str, Decided]":
+    if not rendered.images:
+        return {}
     templated = _templated(rendered)
     texts = [field.written for field in rendered.images if field.written not in templated]
     rules = replace(_rules(ruled, application), carriers=_carriers(rendered))
@@ -151,12 +151,12 @@ def _decide(
 def ask(
     texts: list[str],
     ruled: Operator,
-    rules: Rules,
+    rules: "Rules",
     deadline: Deadline,
     progress: Progress,
     permitted: frozenset[str],
     notes: list[str],
-) -> dict[str, Decided]:
+) -> "dict[str, Decided]":
     """Decide about `texts`, and add to `notes` what is wrong with the cache.
 
     A refusal that leans on what was remembered of tags and lists is not pronounced: the registries are asked anew, so that
@@ -167,8 +167,9 @@ def ask(
     from argocd_provenance.cli.edges import registry, verifier
     from argocd_provenance.cli.remembering import memory_of
     from argocd_provenance.oci.remembered import Remembered
+    from argocd_provenance.pipeline import Run
 
-    def decided(texts: list[str], remembered: Remembered) -> dict[str, Decided]:
+    def decided(texts: list[str], remembered: Remembered) -> "dict[str, Decided]":
         with registry(ruled.config, permitted, deadline, remembered) as client:
             run = Run(rules, client, lambda: verifier(ruled, memory, remembered), deadline, progress)
             return run.decide(texts)
@@ -187,14 +188,19 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def _rules(ruled: Operator, application: ArgoApplication) -> Rules:
+def _rules(ruled: Operator, application: ArgoApplication) -> "Rules":
+    from argocd_provenance.pipeline import Rules
+    from argocd_provenance.policy.select import Application
+
     unmatched = "deny" if application.parameters.deny_unmatched else ruled.config.unmatched
     who = Application(application.name, application.project, application.repository)
     return Rules(ruled.policies, unmatched, who, today(), enforce=application.parameters.enforce)
 
 
-def _carriers(rendered: Rendered) -> Mapping[str, Sequence[Carrier]]:
+def _carriers(rendered: Rendered) -> "Mapping[str, Sequence[Carrier]]":
     """The objects that run each image."""
+    from argocd_provenance.policy.objectmatch import Carrier
+
     found: dict[str, dict[Carrier, None]] = {}
     for image in rendered.images:
         found.setdefault(image.written, {})[Carrier(image.api_version, image.kind, image.labels)] = None
@@ -217,7 +223,10 @@ def _is_reference(text: str) -> bool:
     return True
 
 
-def _no_reference(field: ImageField) -> Decided:
+def _no_reference(field: ImageField) -> "Decided":
+    from argocd_provenance.pipeline import Decided
+    from argocd_provenance.policy.decision import Decision
+
     finding = Finding(
         "templated",
         f"{field.kind} keeps an image here, but this is no image reference",
@@ -230,7 +239,7 @@ def _no_reference(field: ImageField) -> Decided:
 
 def _report(
     rendered: Rendered,
-    decided: Mapping[str, Decided],
+    decided: "Mapping[str, Decided]",
     ruled: Operator,
     application: ArgoApplication,
     warnings: Sequence[str],

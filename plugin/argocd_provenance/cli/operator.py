@@ -3,16 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from argocd_provenance.cli.foreign import cluster, mixed_domain
 from argocd_provenance.config import Config, Trust, load_config
 from argocd_provenance.errors import FileFaults, OperatorError, UsageError
-from argocd_provenance.evidence.proofs import Proofs
 from argocd_provenance.evidence.trust import PUBLIC_GOOD, USUAL, TrustDomain, offered, public_good, trust_domain
 from argocd_provenance.evidence.values import Anchor, DomainAnchor
 from argocd_provenance.policy.load import load_files
 from argocd_provenance.policy.model import Policy
 from argocd_provenance.policy.trust_root import TrustRoot
+
+if TYPE_CHECKING:
+    from argocd_provenance.evidence.proofs import Proofs
 
 DEFAULT_CONFIG = "/etc/argocd-provenance/config.yaml"
 _HOW_TO = (
@@ -97,7 +100,7 @@ def key_file(path: str) -> bytes:
     return Path(path).read_bytes()
 
 
-def domains(ruled: Operator, proofs: Proofs | None = None) -> dict[str, TrustDomain]:
+def domains(ruled: Operator, proofs: "Proofs | None" = None) -> dict[str, TrustDomain]:
     """The trust domains that its policies can name; read only where evidence is verified, for it takes cryptography.
 
     A trusted root that `proofs` knows to be sound is not looked into again. Raises `FileFaults` with the faults of every trusted root.
@@ -106,12 +109,14 @@ def domains(ruled: Operator, proofs: Proofs | None = None) -> dict[str, TrustDom
         return dict.fromkeys(_named(ruled), ruled.instead)
     if ruled.carried is not None:
         return {domain.name: domain for domain in ruled.carried}
+    from argocd_provenance.evidence.proofs import Proofs
+
     trusts = ruled.config.trust
     if ruled.config.public_good is None:
         found = {PUBLIC_GOOD: public_good()}
     else:
         found, trusts = {}, (Trust(PUBLIC_GOOD, ruled.config.public_good), *trusts)
-    faults = []
+    proofs, faults = proofs or Proofs(), []
     for root in ruled.trust_roots:
         try:
             found[root.name] = trust_domain(root.name, root.root, offered(root.root))
@@ -119,7 +124,7 @@ def domains(ruled: Operator, proofs: Proofs | None = None) -> dict[str, TrustDom
             faults.append(f"{root.origin}: {error}")
     for trust in trusts:
         try:
-            found[trust.name] = _domain(trust, Path(trust.trusted_root).read_bytes(), proofs or Proofs())
+            found[trust.name] = _domain(trust, Path(trust.trusted_root).read_bytes(), proofs)
         except OSError as error:
             faults.append(
                 f"{ruled.config.file}: trust {trust.name!r}: cannot read {trust.trusted_root}: {error.strerror}"
@@ -156,7 +161,7 @@ def places_of_roots(ruled: Operator) -> dict[str, str]:
     return {PUBLIC_GOOD: ruled.config.public_good or shipped, **own, **objects}
 
 
-def _domain(trust: Trust, raw: bytes, proofs: Proofs) -> TrustDomain:
+def _domain(trust: Trust, raw: bytes, proofs: "Proofs") -> TrustDomain:
     requires = USUAL if trust.requires is None else trust.requires
     if proofs.knows_root(raw, requires):
         return TrustDomain(trust.name, raw, requires)

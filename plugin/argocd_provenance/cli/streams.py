@@ -10,8 +10,6 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
 from argocd_provenance.errors import Error, UsageError
 from argocd_provenance.report.model import Report
 
@@ -140,4 +138,5 @@ class Progress:
     def __call__(self, done: int, total: int) -> None:
         """Say how far we are; the last call wipes the line."""
         if self._shown:
-            click.echo(f"\r\x1b[Kchecking {done} of {total} images" if done < total else "\r\x1b[K", err=True, nl=False)
+            sys.stderr.write(f"\r\x1b[Kchecking {done} of {total} images" if done < total else "\r\x1b[K")
+            sys.stderr.flush()

@@ -1,0 +1,41 @@
+"""What `generate` does with its streams: manifests to one, the report to the other."""
+
+import os
+import sys
+from pathlib import Path
+
+from argocd_provenance.cli import gate, streams
+from argocd_provenance.errors import Error, OperatorError
+from argocd_provenance.report.model import Report
+from argocd_provenance.verdict import CODES, Finding
+
+
+def generate(
+    source: str,
+    config: Path | None = None,
+    output: str = "text",
+    report_file: Path | None = None,
+    *,
+    explain: bool = False,
+    offline: bool = False,
+) -> int:
+    """Print manifests, or nothing, and the report; return the exit code. Raises `OperatorError`."""
+    progress = streams.Progress()
+    manifests = None
+    try:
+        manifests, report = gate.generate(source, sys.stdin.buffer, config, os.environ, progress, offline=offline)
+    except OperatorError:
+        raise
+    except Error as error:
+        finding = Finding(error.code if error.code in CODES else "internal", str(error))
+        report = Report(
+            errors=(finding,),
+            application=os.environ.get("ARGOCD_APP_NAME", ""),
+            notes=tuple(getattr(error, "__notes__", ())),
+        )
+    if report_file is not None:
+        streams.write_file(report_file, streams.rendered(report, "json"))
+    if manifests is not None and report.exit_code == 0:
+        streams.write_output(manifests)
+    streams.write_report(report, output, explain=explain)
+    return report.exit_code

@@ -1,0 +1,32 @@
+"""``serve``: a resident process that runs `generate` for the plugin, with everything imported already."""
+
+import os
+from pathlib import Path
+
+import click
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option(
+    "--socket",
+    "path",
+    envvar="ARGOCD_PROVENANCE_SOCKET",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="PATH",
+    help="Where to listen; the plugin finds it by the same variable. [env: ARGOCD_PROVENANCE_SOCKET]",
+)
+@click.argument("then", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
+def command(path: Path, then: tuple[str, ...]) -> None:
+    """Keep a process ready that runs `generate` for the plugin.
+
+    With COMMAND it serves in the background and becomes COMMAND, for an image's entry point. It serves its own user only,
+    on a socket in a folder that nobody else can write, and each request in a process of its own.
+    """
+    from argocd_provenance.cli import serving
+
+    if then:
+        if os.fork():
+            os.execvp(then[0], then)  # noqa: S606 - what the operator's own entry point names
+        os.setsid()
+    serving.serve(path)
