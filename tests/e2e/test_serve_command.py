@@ -25,8 +25,8 @@ def serving(folder: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
     """The resident process at a socket in `folder`."""
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / "socket"
-    # What the client's environment must replace: were any of it seen, every run would fail or name another Application.
-    wrong = {"PATH": os.environ["PATH"], "ARGOCD_PROVENANCE_CONFIG": "/nonexistent", "ARGOCD_APP_NAME": "wrong"}
+    # What the client's environment must replace: were any of it seen, every run would fail.
+    wrong = {"PATH": os.environ["PATH"], "ARGOCD_PROVENANCE_CONFIG": "/nonexistent", "ARGOCD_APP_PARAMETERS": "wrong"}
     command = [*GENERATE[:-1], "serve", "--socket", str(path)]
     process = subprocess.Popen(command, env=wrong, cwd="/", stdin=subprocess.DEVNULL)
     try:
