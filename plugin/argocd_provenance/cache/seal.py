@@ -4,6 +4,7 @@ One law: a seal covers the question, the answer and the time together. So no ans
 (another repository, another tag, another trust root) and none made younger than it is.
 """
 
+import functools
 import hashlib
 import hmac
 import os
@@ -32,7 +33,7 @@ class Seal:
 
     def name(self, question: Question) -> bytes:
         """Where the answer to `question` lies: 20 bytes that say nothing about it to who lacks the key."""
-        return hmac.digest(self._naming, _spelled(question), "sha256")[:20]
+        return hmac.digest(self._naming, _spelled(tuple(question)), "sha256")[:20]
 
     def close(self, question: Question, moment: Moment, answer: bytes) -> bytes:
         """The entry that says: the answer to `question` was `answer` at `moment`."""
@@ -49,10 +50,11 @@ class Seal:
         return Moment.unpacked(body[: moments.SIZE]), body[moments.SIZE :]
 
     def _mac(self, question: Question, body: bytes) -> bytes:
-        return hmac.digest(self._sealing, _VERSION + _spelled(question) + body, "sha256")
+        return hmac.digest(self._sealing, _VERSION + _spelled(tuple(question)) + body, "sha256")
 
 
-def _spelled(question: Question) -> bytes:
+@functools.lru_cache(maxsize=4096)
+def _spelled(question: tuple[str, ...]) -> bytes:
     """`question` in one way only: each part behind its length, all behind their number."""
     parts = [part.encode("utf-8", "surrogatepass") for part in question]
     return b"%d;" % len(parts) + b"".join(b"%d:%s" % (len(part), part) for part in parts)

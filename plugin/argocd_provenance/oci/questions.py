@@ -49,6 +49,7 @@ class Questions:
         self._hosts = tuple(hosts)
         self._permitted = permitted
         self._connect = connect
+        self._places: dict[Repository, tuple[Endpoint, ...]] = {}
         self._connecting = threading.Lock()
         self._wire: Wire | None = None
 
@@ -102,7 +103,10 @@ class Questions:
                 f"{repository.host} may not be asked: neither `registries` in the config nor a policy's image pattern names it",
                 code="registry-forbidden",
             )
-        return endpoints(repository, self._hosts)
+        found = self._places.get(repository)
+        if found is None:
+            found = self._places[repository] = endpoints(repository, self._hosts)
+        return found
 
     def _get(
         self, repository: Repository, what: str, limit: int, headers: Mapping[str, str], *, method: str = "GET"
