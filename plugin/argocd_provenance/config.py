@@ -23,7 +23,7 @@ Requirement = Literal["sct", "log", "timestamp"]
 
 _TOP = (
     "apiVersion", "kind", "policies", "unmatched", "trust", "publicGood", "registries", "images", "templated", "suspects",
-    "allowEmpty", "hook", "render", "deadline", "cache", "clusterImagePolicy",
+    "allowEmpty", "hook", "render", "deadline", "cache", "clusterImagePolicy", "metrics", "log",
 )  # fmt: skip
 _Read = TypeVar("_Read")
 
@@ -112,6 +112,14 @@ class ClusterObjects:
 
 
 @dataclass(frozen=True, slots=True)
+class Operations:
+    """Where runs are counted (Prometheus text), and where each writes a line (JSON); None: nowhere."""
+
+    metrics: str | None = None
+    log: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The operator's decisions. `file` is the path it was read from."""
 
@@ -131,6 +139,7 @@ class Config:
     """Where chart dependencies and remote bases may come from (`render.remotes`)."""
     deadline: float = 40.0
     cache: Cache = Cache()
+    operations: Operations = Operations()
     cluster: ClusterObjects = field(default_factory=ClusterObjects)
     offline: bool = False
     """Nobody is asked for anything (``--offline``); it does not stand in the file."""
@@ -181,6 +190,7 @@ def _config(root: Field) -> Config:
         deadline=_deadline(fields["deadline"]) if "deadline" in fields else 40.0,
         cache=_cache(fields["cache"]) if "cache" in fields else Cache(),
         cluster=_cluster(fields["clusterImagePolicy"]) if "clusterImagePolicy" in fields else ClusterObjects(),
+        operations=Operations(*(_file(fields[name]) if name in fields else None for name in ("metrics", "log"))),
     )
 
 
@@ -365,6 +375,11 @@ def _deadline(field: Field) -> float:
     if seconds and not low <= seconds <= high:
         field.fault("must be from 1s to 1h")
     return seconds
+
+
+def _file(field: Field) -> str | None:
+    parts = field.mapping(("file",), ("file",))
+    return _path(parts["file"]) if "file" in parts else None
 
 
 def _cache(field: Field) -> Cache:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from argocd_provenance.argocd.environment import Application as ArgoApplication
 from argocd_provenance.argocd.environment import read_application
 from argocd_provenance.cli import answers, operator
+from argocd_provenance.cli.operations import Watch
 from argocd_provenance.cli.operator import Operator
 from argocd_provenance.cli.request import request
 from argocd_provenance.config import Config
@@ -35,6 +36,7 @@ def generate(
     config: Path | None,
     environment: Mapping[str, str],
     progress: Progress,
+    watch: Watch,
     *,
     offline: bool = False,
 ) -> tuple[str | None, Report]:
@@ -45,13 +47,14 @@ def generate(
     ruled = operator.check_domains(operator.load(operator.config_path(config, environment)))
     if offline:
         ruled = replace(ruled, config=ruled.config.without_network())
+    watch.wanted = ruled.config.operations
     application = read_application(environment)
     hooks = _hooks(ruled, application)
     deadline = Deadline(ruled.config.deadline)
     rows = _rows(ruled.config)
     with request(ruled.config, application.name, deadline) as notes:
         rendered = read(_texts(source, stdin, application, environment, deadline), rows)
-        manifests, report = _answer(rendered, ruled, application, hooks, deadline, progress)
+        manifests, report = _answer(rendered, ruled, application, hooks, deadline, progress, watch)
     return manifests, replace(report, notes=(*report.notes, *notes))
 
 
@@ -62,6 +65,7 @@ def _answer(
     hooks: "Hooks | None",
     deadline: Deadline,
     progress: Progress,
+    watch: Watch,
 ) -> tuple[str | None, Report]:
     """What `generate` returns for documents that are read."""
     if not rendered.objects and not ruled.config.allow_empty:
@@ -70,7 +74,7 @@ def _answer(
             code="empty-render",
         )
     notes: list[str] = []
-    decided = _decide(rendered, ruled, application, deadline, progress, notes)
+    decided = _decide(rendered, ruled, application, deadline, progress, notes, watch)
     report = _report(rendered, decided, ruled, application, notes)
     if hooks is not None:
         report = replace(report, refused=hooks.collisions(rendered))
@@ -132,13 +136,14 @@ def _decide(
     deadline: Deadline,
     progress: Progress,
     notes: list[str],
+    watch: Watch,
 ) -> "dict[str, Decided]":
     if not rendered.images:
         return {}
     templated = _templated(rendered)
     texts = [field.written for field in rendered.images if field.written not in templated]
     rules = replace(_rules(ruled, application), carriers=_carriers(rendered))
-    answered = ask(texts, ruled, rules, deadline, progress, ruled.hosts(), notes)
+    answered = ask(texts, ruled, rules, deadline, progress, ruled.hosts(), notes, watch)
     if ruled.config.templated == "deny":
         answered |= {
             field.written: _no_reference(field)
@@ -156,6 +161,7 @@ def ask(
     progress: Progress,
     permitted: frozenset[str],
     notes: list[str],
+    watch: Watch | None = None,
 ) -> "dict[str, Decided]":
     """Decide about `texts`, and add to `notes` what is wrong with the cache.
 
@@ -180,6 +186,8 @@ def ask(
         refused = [text for text, one in found.items() if one.decision.outcome in (Outcome.DENIED, Outcome.ERROR)]
         if refused and remembered.relied and deadline.remaining():
             found |= decided(refused, Remembered(memory))
+        if watch is not None and memory is not None:
+            watch.hits, watch.misses = memory.hits, memory.misses
     return found
 
 

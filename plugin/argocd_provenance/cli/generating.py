@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from argocd_provenance.cli import gate, streams
+from argocd_provenance.cli.operations import Watch
 from argocd_provenance.errors import Error, OperatorError
 from argocd_provenance.report.model import Report
 from argocd_provenance.verdict import CODES, Finding
@@ -20,10 +21,12 @@ def generate(
     offline: bool = False,
 ) -> int:
     """Print manifests, or nothing, and the report; return the exit code. Raises `OperatorError`."""
-    progress = streams.Progress()
+    progress, watch = streams.Progress(), Watch()
     manifests = None
     try:
-        manifests, report = gate.generate(source, sys.stdin.buffer, config, os.environ, progress, offline=offline)
+        manifests, report = gate.generate(
+            source, sys.stdin.buffer, config, os.environ, progress, watch, offline=offline
+        )
     except OperatorError:
         raise
     except Error as error:
@@ -38,4 +41,5 @@ def generate(
     if manifests is not None and report.exit_code == 0:
         streams.write_output(manifests)
     streams.write_report(report, output, explain=explain)
+    watch.record(report)
     return report.exit_code

@@ -16,8 +16,15 @@ import click
     metavar="PATH",
     help="Where to listen; the plugin finds it by the same variable. [env: ARGOCD_PROVENANCE_SOCKET]",
 )
+@click.option("--metrics", metavar="HOST:PORT", help="Answer http://HOST:PORT/metrics with the text in --metrics-file.")
+@click.option(
+    "--metrics-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The file that metrics.file in the config names.",
+)
 @click.argument("then", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
-def command(path: Path, then: tuple[str, ...]) -> None:
+def command(path: Path, metrics: str | None, metrics_file: Path | None, then: tuple[str, ...]) -> None:
     """Keep a process ready that runs `generate` for the plugin.
 
     With COMMAND it serves in the background and becomes COMMAND, for an image's entry point. It serves its own user only,
@@ -25,8 +32,11 @@ def command(path: Path, then: tuple[str, ...]) -> None:
     """
     from argocd_provenance.cli import serving
 
+    if (metrics is None) != (metrics_file is None):
+        raise click.UsageError("--metrics and --metrics-file go together")
+
     if then:
         if os.fork():
             os.execvp(then[0], then)  # noqa: S606 - what the operator's own entry point names
         os.setsid()
-    serving.serve(path)
+    serving.serve(path, metrics, metrics_file)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from argocd_provenance.cli import main
+from argocd_provenance.cli.endpoint import Endpoint
 from argocd_provenance.errors import OperatorError, UsageError
 from argocd_provenance.resident import wire
 
@@ -54,7 +55,7 @@ class _Request:
     pid: int
 
 
-def serve(path: Path) -> None:
+def serve(path: Path, metrics: str | None = None, metrics_file: Path | None = None) -> None:
     """Serve at `path` until a SIGTERM or SIGINT; raises `OperatorError` where that is not safe, or taken."""
     with _alone(path):
         for name in _READY:
@@ -62,13 +63,14 @@ def serve(path: Path) -> None:
         # What is there now lives for ever: forks must not copy it only to count references to garbage.
         gc.collect()
         gc.freeze()
-        with _listening(path) as listener:
-            _Loop(listener).run()
+        with _listening(path) as listener, contextlib.ExitStack() as stack:
+            endpoint = stack.enter_context(Endpoint(metrics, metrics_file)) if metrics and metrics_file else None
+            _Loop(listener, endpoint).run()
 
 
 class _Loop:
-    def __init__(self, listener: socket.socket) -> None:
-        self._listener = listener
+    def __init__(self, listener: socket.socket, endpoint: Endpoint | None) -> None:
+        self._listener, self._endpoint = listener, endpoint
         self._selector = selectors.DefaultSelector()
         self._requests: dict[int, _Request] = {}
         self._ended = False
@@ -83,10 +85,14 @@ class _Loop:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for source in (self._listener, woken):
             self._selector.register(source, selectors.EVENT_READ, source)
+        if self._endpoint is not None:
+            self._selector.register(self._endpoint.listener, selectors.EVENT_READ, self._endpoint)
         while not self._ended:
             for key, _ in self._selector.select():
                 if key.data is self._listener:
                     self._accept()
+                elif key.data is self._endpoint and self._endpoint is not None:
+                    self._endpoint.answer()
                 elif key.data is woken:
                     woken.recv(4096)
                 else:
@@ -137,6 +143,8 @@ class _Loop:
             _kill(pid)
 
     def _reap(self) -> None:
+        if self._endpoint is not None:
+            self._endpoint.reap()
         for pid in tuple(self._requests):
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 continue
@@ -160,7 +168,8 @@ class _Loop:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
             self._selector.close()
-            for other in (connection, self._listener, *(r.connection for r in self._requests.values())):
+            endpoint = [self._endpoint.listener] if self._endpoint is not None else []
+            for other in (connection, self._listener, *endpoint, *(r.connection for r in self._requests.values())):
                 other.close()
             code = _run(fields, streams, descriptors)
         except BaseException:  # noqa: BLE001 - as the interpreter would: say it, exit with 1

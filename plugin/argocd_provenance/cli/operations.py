@@ -1,0 +1,76 @@
+"""What operators watch: metrics for the node exporter's textfile collector, and a log of JSON lines.
+
+One law: a run is not failed, nor held up, by who watches it; what could not be written is a line on standard error.
+"""
+
+import contextlib
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from argocd_provenance.config import Operations
+from argocd_provenance.report.model import Report
+
+if TYPE_CHECKING:
+    from argocd_provenance.report.metrics import Numbers
+
+
+class Watch:
+    """Takes the time of a run, and counts; `record` writes both where the operator wants them."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self.wanted = Operations()
+        self.hits = self.misses = 0
+
+    def record(self, report: Report) -> None:
+        """Write what the operator's config asks for; after the answer is out, for nobody waits for this."""
+        if self.wanted.metrics is None and self.wanted.log is None:
+            return
+        from argocd_provenance.report.metrics import Numbers
+
+        numbers = Numbers(time.monotonic() - self._began, time.time(), self.hits, self.misses)
+        for what, path, write in (("metrics", self.wanted.metrics, _add), ("log", self.wanted.log, _append)):
+            if path is None:
+                continue
+            try:
+                write(Path(path), report, numbers)
+            except (OSError, ValueError) as error:
+                sys.stderr.write(f" note: {what}.file: {path}: {getattr(error, 'strerror', None) or error}\n")
+
+
+def _add(path: Path, report: Report, numbers: "Numbers") -> None:
+    """Add a run to the text in `path`: one process at a time, and whoever reads sees the old text or the new."""
+    from argocd_provenance.report.metrics import added
+
+    with _alone(path):
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            beside.write_text(added(before, report, numbers), encoding="utf-8")
+            beside.chmod(0o644)  # the node exporter is another user
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    with path.with_name(f".{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _append(path: Path, report: Report, numbers: "Numbers") -> None:
+    """One write of one line, so that lines of processes do not mix; ``/proc/1/fd/2`` is the container's own log."""
+    from argocd_provenance.report.metrics import line
+
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, line(report, numbers).encode(errors="backslashreplace"))
+    finally:
+        os.close(descriptor)
