@@ -97,7 +97,7 @@ class DeadlineExceeded(Error):
 class HookError(Error):
     """The check at sync time cannot be prepared, or what it was given cannot be read.
 
-    `code` is ``hook-not-possible``, ``hook-too-large`` or ``hook-payload``.
+    `code` is ``hook-not-possible``, ``hook-too-large``, ``hook-payload`` or ``cluster``.
     """
 
     code = "hook-payload"

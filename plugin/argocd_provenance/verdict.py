@@ -40,6 +40,8 @@ CODES: Mapping[str, str] = {
     "suspect": "a string that looks like an image stands where no image field is known",
     "templated": "an image field that holds no image reference yet",
     "hook-collision": "an object of the source would run before the check at sync time, or passes for it",
+    "running-other": "a container runs another image than the one that was verified",
+    "running-unknown": "a container runs that the manifests do not have",
     # error: nothing is known to be wrong with the image, it could not be checked
     "invalid-reference": "an image field holds no image reference",
     "ambiguous-yaml": "YAML that two readers could understand differently",
@@ -57,6 +59,8 @@ CODES: Mapping[str, str] = {
     "hook-not-possible": "the check at sync time cannot be made for this Application",
     "hook-too-large": "the check at sync time would have to carry too much",
     "hook-payload": "the check at sync time cannot read what it was given",
+    "rollout": "what was applied does not run in time",
+    "cluster": "the cluster's API cannot be asked",
     "deadline": "the time limit was reached",
     "busy": "other requests were being worked on until the time was nearly over",
     "config": "the operator's files are wrong",

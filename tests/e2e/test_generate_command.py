@@ -203,14 +203,6 @@ class TestOperatorFiles:
 
         silent(answer, 2, "config.yaml")
 
-    def test_a_proof_that_would_not_be_there_is_refused(self, tmp_path: Path) -> None:
-        """Nobody counts on a proof that this version does not make."""
-        with shop(tmp_path, config=f"hook: {{proof: true, image: ghcr.io/acme/p@sha256:{'a' * 64}}}\n") as scenario:
-            code, out, said = scenario.generate()
-
-        assert (code, out) == (2, "")
-        assert "hook.proof: this version adds no proof" in said
-
     def test_a_row_that_is_no_jsonpath(self, tmp_path: Path) -> None:
         """It is found before anything is rendered."""
         row = "images:\n  - {apiVersion: 'x/*', kind: Engine, path: '$.['}\n"

@@ -58,8 +58,8 @@ def legible(manifests: str, host: str, folder: Path) -> str:
 
     def written_out(found: re.Match[str]) -> str:
         carried = read(found[1])
-        for domain in carried["trust"]:
+        for domain in carried.get("trust", ()):
             domain["root"] = "TRUSTED ROOT"
         return json.dumps(carried, indent=1).replace(host, "REGISTRY").replace(str(folder), "FOLDER")
 
-    return re.sub(r'"([A-Za-z0-9+/=]{400,})"', written_out, manifests)
+    return re.sub(r'"([A-Za-z0-9+/=]{200,})"', written_out, manifests)

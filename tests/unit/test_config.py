@@ -62,14 +62,14 @@ class TestConfig:
         """Hook, rows, remotes, registries."""
         found = config(
             "policies: []\n"
-            f"hook: {{enabled: true, proof: true, image: '{PINNED}', pullSecret: s}}\n"
+            f"hook: {{enabled: true, proof: true, image: '{PINNED}', pullSecret: s, rollout: 10m, injected: ['istio-*']}}\n"
             "images: [{apiVersion: 'example.com/*', kind: Engine, path: $.spec.image}]\n"
             "render: {remotes: ['https://charts.example.com/**']}\n"
             "registries: [{host: docker.io, mirror: 'http://127.0.0.1:5000', fallback: true}, {host: '*', mirror: 'https://m'}]\n"
             "suspects: deny\nallowEmpty: true\ndeadline: 50s\n"
         )
 
-        assert found.hook == Hook(enabled=True, proof=True, image=PINNED, pull_secret="s")
+        assert found.hook == Hook(True, True, PINNED, "s", 600.0, ("istio-*",))
         assert found.images == (ImageRow("example.com/*", "Engine", "$.spec.image"),)
         assert found.remotes == ("https://charts.example.com/**",)
         assert found.registries[0] == HostSettings("docker.io", mirrors=("http://127.0.0.1:5000",), fallback=True)
@@ -100,6 +100,10 @@ class TestConfig:
             ("policies: []\nimages: [{apiVersion: a, kind: b, path: spec.x}]\n", "a JSONPath begins with $"),
             ("policies: []\nhook: {enabled: true}\n", "is enabled without an image"),
             ("policies: []\nhook: {image: ghcr.io/a/b:v1}\n", "has no digest"),
+            ("policies: []\nhook: {proof: true}\n", "is enabled without an image"),
+            ("policies: []\nhook: {pullSecret: 'a/b'}\n", "it must be the name of a Secret"),
+            ("policies: []\nhook: {injected: ['*']}\n", "it must be the name of a container"),
+            ("policies: []\nhook: {rollout: 2h}\n", "must be from 1s to 1h"),
             ("policies: []\ndeadline: 0s\n", "it must be a number with its unit"),
             ("policies: []\ndeadline: 2h\n", "must be from 1s to 1h"),
             ("policies: []\ncache: {redis: {url: 'http://x'}}\n", "must be redis://"),

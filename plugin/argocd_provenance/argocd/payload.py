@@ -11,9 +11,9 @@ import base64
 import binascii
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from argocd_provenance.errors import HookError, InvalidReference, OperatorError
 from argocd_provenance.evidence.trust import TrustDomain, trust_domain
@@ -26,6 +26,7 @@ LIMIT = 64 * 1024
 _PLAIN_LIMIT = 4 * 1024 * 1024
 _VERSION = 1
 _LONGEST = 3600.0
+_Made = TypeVar("_Made")
 
 _SETTINGS = ("host", "mirrors", "fallback", "realm", "plain_http", "tls")
 """What is carried of `HostSettings`, as it stands there."""
@@ -73,28 +74,39 @@ class Payload:
 
 def pack(payload: Payload) -> str:
     """`payload` as text; raises `HookError` (``hook-too-large``) where it does not fit."""
-    plain = json.dumps(_data(payload), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    counts = f"{len(payload.images)} images, {len(payload.policies)} policies and {len(payload.trust)} trusted roots"
+    return write(_data(payload), counts)
+
+
+def write(data: Mapping[str, Any], counts: str) -> str:
+    """`data` as text, with the version; raises `HookError`, which says the `counts` that made it too large."""
+    whole = {"version": _VERSION, **data}
+    plain = json.dumps(whole, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
     packed = zlib.compress(plain, 9)
     if len(packed) > LIMIT or len(plain) > _PLAIN_LIMIT:
         raise HookError(
             f"what the check at sync time needs is too large for a Pod: {len(packed)} bytes compressed of {LIMIT}, for "
-            f"{len(payload.images)} images, {len(payload.policies)} policies and {len(payload.trust)} trusted roots. "
-            "Fix: split the Application, or shorten what its policies carry; without the hook it renders",
+            f"{counts}. Fix: split the Application, or shorten what its policies carry; without the hook it renders",
             code="hook-too-large",
         )
     return base64.b64encode(packed).decode()
 
 
-def unpack(text: str) -> Payload:
-    """The payload that `text` spells; raises `HookError` for anything that `pack` would not have written."""
-    value = read(text)
+def unpack(packed: str) -> Payload:
+    """The payload that `packed` spells; raises `HookError` for anything that `pack` would not have written."""
+    return parsed(packed, _payload)
+
+
+def parsed(packed: str, parse: Callable[[dict[str, Any]], _Made]) -> _Made:
+    """What `parse` makes of the fields that `write` wrote; raises `HookError` for whatever `parse` stumbles over."""
+    value = read(packed)
     try:
-        if value.get("version") != _VERSION:
+        if value.pop("version", None) != _VERSION:
             raise HookError(
-                f"this program reads version {_VERSION}, not {value.get('version')!r:.20}. "
+                f"this program reads version {_VERSION}, and this is another. "
                 "Fix: let `hook.image` in the config be the image of the plugin's sidecar"
             )
-        return _payload(value)
+        return parse(value)
     except (KeyError, TypeError, ValueError, AttributeError, InvalidReference, OperatorError) as error:
         raise _malformed(f"{type(error).__name__}: {error}") from error
 
@@ -121,7 +133,6 @@ def read(text: str) -> dict[str, Any]:
 
 def _data(payload: Payload) -> dict[str, Any]:
     return {
-        "version": _VERSION,
         "application": payload.application,
         "enforce": payload.enforce,
         "deadline": payload.deadline,
@@ -140,7 +151,7 @@ def _data(payload: Payload) -> dict[str, Any]:
             {"name": domain.name, "root": domain.root.decode(), "requires": sorted(domain.requires)}
             for domain in payload.trust
         ],
-        "registries": [{name: getattr(host, name) for name in _SETTINGS} for host in payload.registries],
+        "registries": [settings(host) for host in payload.registries],
         "authorities": dict(payload.authorities),
     }
 
@@ -150,17 +161,17 @@ def _payload(value: dict[str, Any]) -> Payload:
     if unknown:
         raise ValueError(f"there is no such field: {min(unknown)!r:.60}")
     payload = Payload(
-        application=_text(value["application"]),
+        application=text(value["application"]),
         images=tuple(_image(image) for image in value["images"]),
-        policies=tuple((_text(file), _text(text)) for file, text in value["policies"]),
+        policies=tuple((text(file), text(content)) for file, content in value["policies"]),
         trust=tuple(
-            trust_domain(_text(one["name"]), _text(one["root"]).encode(), one["requires"]) for one in value["trust"]
+            trust_domain(text(one["name"]), text(one["root"]).encode(), one["requires"]) for one in value["trust"]
         ),
-        files={path: base64.b64decode(_text(content), validate=True) for path, content in value["files"].items()},
-        registries=tuple(_host(host) for host in value["registries"]),
-        authorities={host: _text(pem) for host, pem in value["authorities"].items()},
-        enforce=_boolean(value["enforce"]),
-        deadline=_seconds(value["deadline"]),
+        files={path: base64.b64decode(text(content), validate=True) for path, content in value["files"].items()},
+        registries=tuple(host_settings(host) for host in value["registries"]),
+        authorities={host: text(pem) for host, pem in value["authorities"].items()},
+        enforce=boolean(value["enforce"]),
+        deadline=seconds(value["deadline"]),
     )
     references = [image.reference for image in payload.images]
     if not references or len(set(references)) != len(references):
@@ -170,7 +181,6 @@ def _payload(value: dict[str, Any]) -> Payload:
 
 _KNOWN = frozenset(
     {
-        "version",
         "application",
         "enforce",
         "deadline",
@@ -186,10 +196,10 @@ _KNOWN = frozenset(
 
 def _image(value: dict[str, Any]) -> CarriedImage:
     image = CarriedImage(
-        _text(value["reference"]),
-        Digest(_text(value["digest"])),
-        tuple(_text(name) for name in value["policies"]),
-        tuple(CarriedPlace(*(_text(part) for part in place)) for place in value["where"]),
+        text(value["reference"]),
+        Digest(text(value["digest"])),
+        tuple(text(name) for name in value["policies"]),
+        tuple(CarriedPlace(*(text(part) for part in place)) for place in value["where"]),
     )
     if not image.policies:
         raise ValueError(f"{image.reference}: no policy covers it")
@@ -198,32 +208,41 @@ def _image(value: dict[str, Any]) -> CarriedImage:
     return image
 
 
-def _host(value: dict[str, Any]) -> HostSettings:
+def settings(host: HostSettings) -> dict[str, Any]:
+    """What is carried of the settings of a host."""
+    return {name: getattr(host, name) for name in _SETTINGS}
+
+
+def host_settings(value: dict[str, Any]) -> HostSettings:
+    """The settings that `settings` gave; raises ValueError, TypeError or KeyError for anything else."""
     if value.keys() != set(_SETTINGS):
         raise ValueError("a registry has other settings than are carried")
     return HostSettings(
-        host=_text(value["host"]),
-        mirrors=tuple(_text(url) for url in value["mirrors"]),
-        fallback=_boolean(value["fallback"]),
-        realm=None if value["realm"] is None else _text(value["realm"]),
-        plain_http=_boolean(value["plain_http"]),
-        tls=_boolean(value["tls"]),
+        host=text(value["host"]),
+        mirrors=tuple(text(url) for url in value["mirrors"]),
+        fallback=boolean(value["fallback"]),
+        realm=None if value["realm"] is None else text(value["realm"]),
+        plain_http=boolean(value["plain_http"]),
+        tls=boolean(value["tls"]),
     )
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """`value`, if it is a text; raises TypeError."""
     if not isinstance(value, str):
         raise TypeError(f"{value!r:.60} is no text")
     return value
 
 
-def _boolean(value: Any) -> bool:
+def boolean(value: Any) -> bool:
+    """`value`, if it is true or false; raises TypeError."""
     if not isinstance(value, bool):
         raise TypeError(f"{value!r:.60} is neither true nor false")
     return value
 
 
-def _seconds(value: Any) -> float:
+def seconds(value: Any) -> float:
+    """`value`, if it is a number of seconds up to an hour; raises TypeError."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LONGEST:
         raise TypeError(f"{value!r:.60} is no number of seconds")
     return float(value)

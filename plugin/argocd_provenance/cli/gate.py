@@ -108,9 +108,7 @@ def _texts(
 
 def _hooks(ruled: Operator, application: ArgoApplication) -> "Hooks | None":
     """The checks at sync time that operator or Application ask for, if any."""
-    if ruled.config.hook.proof:
-        raise FileFaults([f"{ruled.config.file}: hook.proof: this version adds no proof; leave it out until one does"])
-    if not (ruled.config.hook.enabled or application.parameters.hook):
+    if not (ruled.config.hook.enabled or ruled.config.hook.proof or application.parameters.hook):
         return None
     from argocd_provenance.cli import hooking
 

@@ -1,6 +1,7 @@
 """``hook``: the check at sync time, as the Pod runs it that `generate` added."""
 
 import contextlib
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,13 @@ _MESSAGE_LIMIT = 4096
 
 @click.command()
 @click.option("--payload", required=True, metavar="TEXT", help="What `generate` put into the Pod.")
+@click.option("--proof", is_flag=True, help="Compare what runs with what was verified, instead of verifying again.")
+@click.option(
+    "--service-account",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="With --proof: where token, namespace and ca.crt are. [default: where Kubernetes mounts them]",
+)
 @click.option(
     "--termination-log",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -28,18 +36,26 @@ _MESSAGE_LIMIT = 4096
 )
 @options.output
 @options.explain
-def command(payload: str, termination_log: Path | None, output: str, *, explain: bool) -> None:
+def command(
+    payload: str,
+    service_account: Path | None,
+    termination_log: Path | None,
+    output: str,
+    *,
+    proof: bool,
+    explain: bool,
+) -> None:
     """Verify again, by digest, what `generate` verified when it made the manifests that are about to be applied.
 
     `generate` adds a Pod that runs this (`hook` in the config, or the plugin parameter of that name). It reads nothing but
-    its command line: no config, no cluster. The whole report goes to standard error, its beginning to the termination log.
+    its command line: no config, and no cluster without --proof. The whole report goes to standard error, its beginning to the termination log.
     """
     from argocd_provenance.cli import streams
     from argocd_provenance.report import text
 
     with _told_when_it_must_end():
         try:
-            report, exit_code = _answer(payload)
+            report, exit_code = _answer(payload, service_account, proof=proof)
         except Exception:
             _write(
                 termination_log,
@@ -51,12 +67,20 @@ def command(payload: str, termination_log: Path | None, output: str, *, explain:
     click.get_current_context().exit(exit_code)
 
 
-def _answer(payload: str) -> tuple[Report, int]:
+def _answer(payload: str, account: Path | None, *, proof: bool) -> tuple[Report, int]:
     """The report, and the exit code: an operator's files can be wrong here too, if they came from another version."""
-    from argocd_provenance.cli import rechecking, streams
+    from argocd_provenance.cli import streams
 
     try:
-        report = rechecking.answer(payload, streams.Progress())
+        if proof:
+            from argocd_provenance.argocd.cluster import ACCOUNT
+            from argocd_provenance.cli import proving
+
+            report = proving.answer(payload, os.environ, account or ACCOUNT)
+        else:
+            from argocd_provenance.cli import rechecking
+
+            report = rechecking.answer(payload, streams.Progress())
     except Error as error:
         report = Report(errors=(Finding(error.code if error.code in CODES else "internal", str(error)),))
         return report, error.exit_code

@@ -2,22 +2,23 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from argocd_provenance.argocd import hookpod, payload
+from argocd_provenance.argocd import hookpod, payload, workloads
 from argocd_provenance.argocd.environment import Application
 from argocd_provenance.argocd.payload import CarriedImage, CarriedPlace, Payload
-from argocd_provenance.argocd.synchooks import WORDS, collision
-from argocd_provenance.cli import operator
+from argocd_provenance.argocd.synchooks import WORDS, collision, phases
+from argocd_provenance.argocd.workloads import FOLLOWED, Expected, Proof, Workload
+from argocd_provenance.cli import answers, operator
 from argocd_provenance.cli.operator import Operator
 from argocd_provenance.config import Config, Hook
 from argocd_provenance.documents import ImageField, Rendered, objects_with
 from argocd_provenance.errors import FileFaults, HookError
 from argocd_provenance.evidence.trust import TrustDomain
-from argocd_provenance.oci.reference import Reference
+from argocd_provenance.oci.reference import Reference, Repository
 from argocd_provenance.oci.settings import EVERY_HOST, HostSettings, endpoints
 from argocd_provenance.operatorfile import document_text
 from argocd_provenance.pipeline import Decided
@@ -26,6 +27,10 @@ from argocd_provenance.policy.model import Policy
 from argocd_provenance.verdict import Finding, Outcome
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
+
+
+# What the proof needs behind the time that it waits: to compare, and to ask registries.
+_COMPARING = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,18 @@ class Hooks:
         verified = [one for one in decided.values() if one.decision.outcome is Outcome.ALLOWED]
         if not verified:
             return (), ("hook: no image was verified, so there is nothing to check again at sync time",)
-        carried = _payload(verified, _places(rendered.images), self.ruled, self.application)
-        text = _read_back(carried, self.ruled)
-        return (_document(hookpod.check_pod(self.application, self.hook, text, carried.deadline)),), ()
+        pods, notes = [], list[str]()
+        if self.hook.enabled:
+            carried = _payload(verified, _places(rendered.images), self.ruled, self.application)
+            text = _read_back(carried, self.ruled)
+            pods.append(hookpod.check_pod(self.application, self.hook, text, carried.deadline))
+        if self.hook.proof:
+            proof, notes = _proof(rendered, decided, self)
+            if proof.workloads:
+                text = workloads.pack(proof)
+                workloads.unpack(text)
+                pods.append(hookpod.proof_pod(self.application, self.hook, text, proof.rollout + _COMPARING))
+        return tuple(_document(pod) for pod in pods), tuple(notes)
 
 
 def wanted(ruled: Operator, application: Application) -> Hooks:
@@ -93,10 +107,67 @@ def _payload(
         trust=_trust(policies, ruled),
         files={},
         registries=registries,
-        authorities={host.host: _authority(host) for host in registries if host.ca_file is not None},
+        authorities=_authorities(registries),
         enforce=application.parameters.enforce,
         deadline=ruled.config.deadline,
     )
+
+
+def _proof(rendered: Rendered, decided: Mapping[str, Decided], hooks: Hooks) -> tuple[Proof, list[str]]:
+    """What the proof carries, and what it will not look at."""
+    config = hooks.ruled.config
+    found, notes = _workloads(rendered, decided)
+    pinned = [e for workload in found for e in workload.expected]
+    repositories = {Reference.parse(expected.reference).repository for expected in pinned}
+    registries = _host_settings(repositories, config)
+    everything = any(settings.host == EVERY_HOST for settings in config.registries)
+    permitted = {r.host for r in repositories if everything or r.host in hooks.ruled.hosts()}
+    proof = Proof(
+        application=hooks.application.name,
+        workloads=tuple(found),
+        rollout=hooks.hook.rollout,
+        injected=hooks.hook.injected,
+        registries=registries,
+        authorities=_authorities(registries),
+        hosts=tuple(sorted(permitted)),
+    )
+    return proof, notes
+
+
+def _workloads(rendered: Rendered, decided: Mapping[str, Decided]) -> tuple[list[Workload], list[str]]:
+    hooks = {(o.kind, o.namespace, o.name) for o in objects_with(rendered, ("hook",)) if phases(o.annotations)}
+    objects: dict[int, list[ImageField]] = {}
+    for field in rendered.images:
+        objects.setdefault(field.object_id, []).append(field)
+    found, notes = [], []
+    for fields in objects.values():
+        first = fields[0]
+        if (first.kind, first.namespace, first.name) in hooks:
+            continue  # it has ended, or will, and was deleted
+        if (first.api_version, first.kind) not in FOLLOWED or not first.name:
+            notes.append(
+                f"hook: the proof does not follow {answers.place(first)}: it looks at Pods of core kinds with a name"
+            )
+            continue
+        one = _workload(fields, decided)
+        if one.expected:
+            found.append(one)
+    return found, notes
+
+
+def _workload(fields: Sequence[ImageField], decided: Mapping[str, Decided]) -> Workload:
+    first = fields[0]
+    # Kubernetes does not say which digest an image volume has.
+    containers = [field for field in fields if not field.path.endswith("image.reference")]
+    pinned = [(field, decided[field.written]) for field in containers if field.written in decided]
+    expected = tuple(
+        Expected(field.container, field.written, one.digest)
+        for field, one in pinned
+        if one.digest is not None and (one.pinned or one.digest.text in field.written)
+    )
+    known = {e.container for e in expected}
+    left = tuple(dict.fromkeys(field.container for field in containers if field.container not in known))
+    return Workload(first.api_version, first.kind, first.namespace, first.name, expected, left)
 
 
 def _image(one: Decided, where: Sequence[CarriedPlace]) -> CarriedImage:
@@ -126,9 +197,14 @@ def _trust(policies: Sequence[Policy], ruled: Operator) -> tuple[TrustDomain, ..
 
 
 def _registries(images: Sequence[CarriedImage], policies: Sequence[Policy], config: Config) -> tuple[HostSettings, ...]:
-    """What the config says of the hosts that the check asks; raises `HookError` where one needs a secret."""
+    """What the config says of the hosts that the check asks."""
     repositories = {Reference.parse(image.reference).repository for image in images}
     repositories |= {s.repository for policy in policies for s in policy.sources() if s.repository is not None}
+    return _host_settings(repositories, config)
+
+
+def _host_settings(repositories: Collection[Repository], config: Config) -> tuple[HostSettings, ...]:
+    """What is carried of the config's `registries`; raises `HookError` where one that is asked needs a secret."""
     asked = {e.settings for repository in repositories for e in endpoints(repository, config.registries)}
     for settings in sorted(asked, key=lambda settings: settings.host):
         if settings.client_cert is not None:
@@ -141,6 +217,10 @@ def _registries(images: Sequence[CarriedImage], policies: Sequence[Policy], conf
     needed = (settings for settings in config.registries if settings.host in hosts)
     # What only a host that is not asked would need, such as the authority of one that a mirror replaces, stays behind.
     return tuple(s if s in asked else replace(s, ca_file=None, client_cert=None) for s in needed)
+
+
+def _authorities(registries: Sequence[HostSettings]) -> dict[str, str]:
+    return {host.host: _authority(host) for host in registries if host.ca_file is not None}
 
 
 def _authority(host: HostSettings) -> str:

@@ -2,7 +2,7 @@
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,7 @@ def answer(text: str, progress: gate.Progress) -> Report:
     policies = load_policies(payload.policies, lambda path: _carried_file(payload, path))
     rules = Rules(policies, "deny", None, gate.today(), payload.enforce, _known(payload.images, policies))
     deadline = Deadline(payload.deadline)
-    with _files(payload) as registries:
+    with authority_files(payload.registries, payload.authorities) as registries:
         config = Config("-", registries=registries)
         ruled = check_domains(Operator(config, policies, carried=payload.trust))
         with registry(config, ruled.hosts(), deadline) as client:
@@ -95,12 +95,14 @@ def _carried_file(payload: Payload, path: str) -> bytes:
 
 
 @contextlib.contextmanager
-def _files(payload: Payload) -> Iterator[tuple[HostSettings, ...]]:
-    """The registries, with the certificates of their authorities as files for as long as the context is open."""
+def authority_files(
+    registries: Sequence[HostSettings], authorities: Mapping[str, str]
+) -> Iterator[tuple[HostSettings, ...]]:
+    """`registries`, with the certificates of their authorities as files for as long as the context is open."""
     with tempfile.TemporaryDirectory(prefix="authorities-") as folder:
         found = []
-        for number, host in enumerate(payload.registries):
-            pem = payload.authorities.get(host.host)
+        for number, host in enumerate(registries):
+            pem = authorities.get(host.host)
             if pem is None:
                 found.append(host)
                 continue

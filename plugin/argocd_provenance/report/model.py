@@ -74,6 +74,8 @@ class Report:
     refused: tuple[Finding, ...] = ()
     application: str = ""
     notes: tuple[str, ...] = ()
+    good_news: str = ""
+    """What to say first, where all is well; else the images are counted by what was proved."""
 
     @property
     def verdict(self) -> Overall:
@@ -116,7 +118,7 @@ def summary(report: Report) -> str:
         said.append(f"{len(report.refused)} {'object' if len(report.refused) == 1 else 'objects'} refused")
     if report.errors:
         said.append("could not decide")
-    return "image policy: " + (", ".join(said) or _good_news(report, noun)) + _context(report)
+    return "image policy: " + (", ".join(said) or report.good_news or _good_news(report, noun)) + _context(report)
 
 
 def _good_news(report: Report, noun: str) -> str:

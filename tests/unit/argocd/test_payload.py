@@ -144,7 +144,7 @@ class TestMalformed:
     @pytest.mark.parametrize("version", [0, 2, "1", None])
     def test_another_version_is_refused_by_name(self, version: Any) -> None:
         """And the remedy is the image of the sidecar."""
-        with pytest.raises(HookError, match=r"reads version 1, not .*hook\.image"):
+        with pytest.raises(HookError, match=r"reads version 1, and .*hook\.image"):
             unpack(changed(version=version))
 
     @pytest.mark.parametrize(
