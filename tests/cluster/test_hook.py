@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from support.argocd import Cluster, Repository
+from support.argocd import PLUGIN, Cluster, Repository
 from support.scenario import Scenario
 from support.shop import WEB, pod, shop
 
@@ -213,6 +213,35 @@ class TestOthers:
 
             assert found == phases
             assert cluster.list("v1", "Pod", "hook-twins") == []
+
+    def test_every_source_of_an_application_has_a_pod(self, cluster: Cluster, kubelet: Kubelet, tmp_path: Path) -> None:
+        """Each carries what was verified of its source, and one that fails stops the whole sync."""
+        name = "hook-sources"
+        files = {f"{part}/web.yaml": DEPLOYMENT.replace("NAME", part) for part in ("one", "two")}
+        with shop(tmp_path / "shop", images=[WEB], source=files, config=HOOK) as scenario:
+            cluster.operator(scenario.folder)
+            repository = cluster.repository(tmp_path / "git")
+            repository.commit_folder(scenario.folder / "source")
+            cluster.namespace(name)
+            source = {"repoURL": repository.url, "targetRevision": repository.branch, "plugin": {"name": PLUGIN}}
+            sources = [source | {"path": part} for part in ("one", "two")]
+            to = {"server": "https://kubernetes.default.svc", "namespace": name}
+            cluster.apply(
+                {
+                    "apiVersion": "argoproj.io/v1alpha1",
+                    "kind": "Application",
+                    "metadata": {"name": name, "namespace": "argocd"},
+                    "spec": {"project": "default", "sources": sources, "destination": to},
+                }
+            )
+            cluster.sync_status(name, "OutOfSync")
+
+            cluster.start_sync(name)
+            codes = [kubelet.run(name)[1], kubelet.run(name)[1]]
+            state = cluster.operation(name)
+
+            assert (codes, state["phase"]) == ([0, 0], "Succeeded")
+            assert cluster.list("v1", "Pod", name) == []
 
     def test_a_pod_that_was_left_behind_decides_nothing(
         self, cluster: Cluster, kubelet: Kubelet, tmp_path: Path

@@ -103,7 +103,9 @@ class TestPod:
         with hooked(tmp_path) as here:
             metadata = the_pod(rendered(here))["metadata"]
 
-        assert metadata.pop("generateName") == "provenance-check-9cce152e-"  # sha256 of default/shop/target
+        assert (
+            metadata.pop("generateName") == "provenance-check-c4e86d42-"
+        )  # of project, application, namespace and source
         assert metadata == {
             "annotations": {
                 "argocd.argoproj.io/hook": "PreSync",
@@ -113,11 +115,23 @@ class TestPod:
             }
         }
 
-    @pytest.mark.parametrize("other", ["ARGOCD_APP_NAME", "ARGOCD_APP_NAMESPACE", "ARGOCD_APP_PROJECT_NAME"])
-    def test_another_application_has_another_prefix(self, tmp_path: Path, other: str) -> None:
-        """Two of one commit in one namespace, synced in one second, must not share a Pod."""
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"ARGOCD_APP_NAME": "other"},
+            {"ARGOCD_APP_NAMESPACE": "other"},
+            {"ARGOCD_APP_PROJECT_NAME": "other"},
+            {"ARGOCD_APP_SOURCE_REPO_URL": "https://github.com/acme/other"},
+            {"ARGOCD_APP_SOURCE_TARGET_REVISION": "other"},
+            {"ARGOCD_APP_PARAMETERS": ASKED},
+            {"ARGOCD_ENV_COLOUR": "red"},
+        ],
+        ids=lambda other: next(iter(other)),
+    )
+    def test_another_application_or_source_has_another_prefix(self, tmp_path: Path, other: dict[str, str]) -> None:
+        """Two Applications of one commit in one namespace must not share a Pod, nor two sources of one Application."""
         with hooked(tmp_path) as here:
-            names = {the_pod(rendered(here, **more))["metadata"]["generateName"] for more in ({}, {other: "other"})}
+            names = {the_pod(rendered(here, **more))["metadata"]["generateName"] for more in ({}, other)}
 
         assert len(names) == 2
         assert all(len(name) <= 37 for name in names)  # Argo CD appends 26 characters to it, of 63
@@ -208,23 +222,23 @@ class TestAsking:
 class TestRefusals:
     def test_an_object_that_passes_for_ours_is_refused(self, tmp_path: Path) -> None:
         """The source cannot bring its own check."""
-        forged = pod("acme/web:v1", name="provenance-check-9cce152e-abc")
+        forged = pod("acme/web:v1", name="provenance-check-c4e86d42-abc")
         with hooked(tmp_path, source={"p.yaml": forged}) as here:
             code, out, err = here.generate(environment=TOLD)
 
         assert (code, out) == (4, "")
-        assert " DENY [hook-collision] Pod/provenance-check-9cce152e-abc (p.yaml:1)" in err
+        assert " DENY [hook-collision] Pod/provenance-check-c4e86d42-abc (p.yaml:1)" in err
 
     def test_without_a_hook_nobody_is_refused_for_a_name(self, tmp_path: Path) -> None:
         """The rule is there for the check's sake."""
-        forged = pod("acme/web:v1", name="provenance-check-9cce152e-abc")
+        forged = pod("acme/web:v1", name="provenance-check-c4e86d42-abc")
         with hooked(tmp_path, source={"p.yaml": forged}, config="") as here:
             assert here.generate(environment=TOLD)[0] == 0
 
     @pytest.mark.parametrize("form", ["json", "sarif", "junit"])
     def test_every_form_of_the_report_says_it(self, tmp_path: Path, form: str) -> None:
         """As a failure, by its code."""
-        forged = pod("acme/web:v1", name="provenance-check-9cce152e-abc")
+        forged = pod("acme/web:v1", name="provenance-check-c4e86d42-abc")
         with hooked(tmp_path, source={"p.yaml": forged}) as here:
             err = here.generate("--output", form, environment=TOLD)[2]
 

@@ -26,12 +26,20 @@ _FOR_RENDERERS = (
 )
 _GIVEN = "ARGOCD_ENV_"
 
+_OF_SOURCE = (
+    "ARGOCD_APP_SOURCE_REPO_URL",
+    "ARGOCD_APP_SOURCE_PATH",
+    "ARGOCD_APP_SOURCE_TARGET_REVISION",
+    "ARGOCD_APP_PARAMETERS",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Application:
     """Whose manifests are rendered. `namespace` is the destination's; `path` is that of the source in its repository.
 
-    `given` is the Application's ``plugin.env`` (``ARGOCD_ENV_…``).
+    `given` is the Application's ``plugin.env`` (``ARGOCD_ENV_…``); `source` is what tells one source of an Application
+    that has several from the others.
     """
 
     name: str
@@ -45,6 +53,7 @@ class Application:
     api_versions: tuple[str, ...]
     variables: Mapping[str, str]
     given: Mapping[str, str]
+    source: tuple[str, ...] = ()
 
     def settings(self, source: Path, search_path: str) -> Settings:
         """How `source` is rendered for this Application, by the programs on `search_path`."""
@@ -67,6 +76,7 @@ class Application:
 def read_application(environment: Mapping[str, str]) -> Application:
     """The Application of `environment`; raises `UsageError` if its plugin parameters are not understood."""
     versions = environment.get("KUBE_API_VERSIONS", "").split(",")
+    given = {name: value for name, value in environment.items() if name.startswith(_GIVEN)}
     return Application(
         name=environment.get("ARGOCD_APP_NAME", ""),
         namespace=environment.get("ARGOCD_APP_NAMESPACE", ""),
@@ -78,7 +88,11 @@ def read_application(environment: Mapping[str, str]) -> Application:
         kube_version=environment.get("KUBE_VERSION", ""),
         api_versions=tuple(version for version in versions if version),
         variables={name: environment[name] for name in _FOR_RENDERERS if name in environment},
-        given={name: value for name, value in environment.items() if name.startswith(_GIVEN)},
+        given=given,
+        source=(
+            *(environment.get(name, "") for name in _OF_SOURCE),
+            *(f"{name}={value}" for name, value in sorted(given.items())),
+        ),
     )
 
 

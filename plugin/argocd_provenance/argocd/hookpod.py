@@ -39,8 +39,12 @@ def proof_pod(application: Application, hook: Hook, payload: str, deadline: floa
 
 
 def prefix(kind: str, application: Application) -> str:
-    """How the names of the Application's Pods begin; of names that Kubernetes has, none can hold a ``/``."""
-    identity = f"{application.project}/{application.name}/{application.namespace}"
+    """How the names of the Application's Pods begin.
+
+    The source is part of it: where an Application has several, each brings a Pod of its own, and two of one name would
+    stop every sync.
+    """
+    identity = "\0".join((application.project, application.name, application.namespace, *application.source))
     return f"{kind}{hashlib.sha256(identity.encode()).hexdigest()[:8]}-"
 
 
