@@ -17,13 +17,24 @@ import pytest
 import yaml
 
 from argocd_provenance.argocd.payload import LIMIT, read
+from argocd_provenance.cli.hooking import without_private_keys
 from argocd_provenance.demo.sigstore import Signer
+from argocd_provenance.errors import HookError
 from support.scenario import Scenario
 from support.shop import API, BUILT, PROVENANCE, SIGNATURE, SIGNED, WEB, pod, policy, shop
 
 OURS = f"ghcr.io/acme/argocd-provenance@sha256:{'1' * 64}"
 HOOK = f"hook: {{enabled: true, image: '{OURS}'}}\n"
 TOLD = {"ARGOCD_APP_NAME": "shop", "ARGOCD_APP_NAMESPACE": "target", "ARGOCD_APP_PROJECT_NAME": "default"}
+PRIVATE = b"-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nSECRET\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n"
+CLUSTER_POLICY = """\
+apiVersion: policy.sigstore.dev/v1beta1
+kind: ClusterImagePolicy
+metadata: {name: shop}
+spec:
+  images: [{glob: "REGISTRY/acme/**"}]
+  authorities: [{key: {secretRef: {name: cosign}}}]
+"""
 ASKED = '[{"name": "hook", "string": "true"}]'
 
 
@@ -252,12 +263,12 @@ class TestRefusals:
 class TestWhatIsCarried:
     def test_only_policies_that_covered_something_go_along(self, tmp_path: Path) -> None:
         """Policies of other teams are not shown in this namespace."""
-        rules = policy() + "---\n" + policy(name="elsewhere", images='["REGISTRY/secret/**"]')
+        rules = policy() + "---\n" + policy(name="elsewhere", images='["REGISTRY/hidden/**"]')
         with hooked(tmp_path, rules=rules) as here:
             carried = read(the_pod(rendered(here))["spec"]["containers"][0]["args"][1])
 
         assert [policy[1].count("kind: ImagePolicy") for policy in carried["policies"]] == [1]
-        assert "secret" not in json.dumps(carried)
+        assert "hidden" not in json.dumps(carried)
         assert carried["images"][0]["where"] == [["Pod", "", "web", "c0"]]
 
     def test_two_policies_of_one_file_both_hold(self, tmp_path: Path) -> None:
@@ -309,6 +320,40 @@ class TestWhatIsCarried:
             code, message, _ = checked(here, pod)
 
         assert code == 0, message
+
+    def test_what_stands_for_a_clusters_objects_travels_with_a_policy(self, tmp_path: Path) -> None:
+        """A ClusterImagePolicy's secretRef is a file here; of others that the config maps nothing is carried."""
+        with hooked(tmp_path, rules=CLUSTER_POLICY) as here:
+            signer, digest = Signer.by_key(), here.registry.contents.tags["acme/web", "v1"]
+            layer = here.sigstore.sign_layer(digest, signer, log=False)
+            here.registry.attach_layer("acme/web", digest, "sig", layer.descriptor, layer.content)
+            (here.folder / "cosign.pub").write_bytes(signer.public_pem)
+            _change(here, "hook:", "clusterImagePolicy: {secrets: {cosign: cosign.pub, other: none.pub}}\nhook:")
+            pod = the_pod(rendered(here))
+            (here.folder / "cosign.pub").unlink()
+            code, message, _ = checked(here, pod)
+
+        assert code == 0, message
+        assert "none.pub" not in json.dumps(read(pod["spec"]["containers"][0]["args"][1]))
+
+    def test_a_file_with_a_private_key_stays_behind(self) -> None:
+        """Whatever a policy reads from it."""
+        public = b"-----BEGIN PUBLIC KEY-----"
+        with pytest.raises(HookError, match=r"/etc/cosign\.pub holds a private key") as caught:
+            without_private_keys({"/etc/other.pub": public, "/etc/cosign.pub": public + PRIVATE})
+
+        assert caught.value.code == "hook-not-possible"
+        assert "SECRET" not in str(caught.value)
+
+    def test_a_mirror_that_is_a_folder_cannot_be_asked(self, tmp_path: Path) -> None:
+        """A Pod elsewhere does not have it; said when it is rendered."""
+        with hooked(tmp_path) as here:
+            _change(here, '"}', '", mirror: "file:///srv/images", fallback: true}')
+            code, out, err = here.generate(environment=TOLD)
+
+        assert (code, out) == (3, "")
+        assert "[hook-not-possible]" in err
+        assert "a folder that a Pod does not have" in err
 
     def test_certificates_of_a_registry_travel_and_keys_do_not(self, tmp_path: Path) -> None:
         """Of a CA file only what is a certificate is taken."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from argocd_provenance.config import ClusterObjects
 from argocd_provenance.errors import HookError, InvalidReference, OperatorError
 from argocd_provenance.evidence.trust import TrustDomain, trust_domain
 from argocd_provenance.oci.reference import Digest, Reference
@@ -27,6 +28,7 @@ _PLAIN_LIMIT = 4 * 1024 * 1024
 _VERSION = 1
 _LONGEST = 3600.0
 _Made = TypeVar("_Made")
+_OBJECTS = ("secrets", "config_maps", "kms", "remotes")
 
 _SETTINGS = ("host", "mirrors", "fallback", "realm", "plain_http", "tls")
 """What is carried of `HostSettings`, as it stands there."""
@@ -70,6 +72,8 @@ class Payload:
     authorities: Mapping[str, str] = field(default_factory=dict)
     enforce: bool = False
     deadline: float = 40.0
+    cluster: ClusterObjects = field(default_factory=ClusterObjects)
+    """Which of the `files` stand for a cluster's objects; never a program."""
 
 
 def pack(payload: Payload) -> str:
@@ -134,6 +138,10 @@ def read(text: str) -> dict[str, Any]:
 def _data(payload: Payload) -> dict[str, Any]:
     return {
         "application": payload.application,
+        "cluster": {
+            **{kind: dict(getattr(payload.cluster, kind)) for kind in _OBJECTS},
+            "cue_missing": payload.cluster.cue_missing,
+        },
         "enforce": payload.enforce,
         "deadline": payload.deadline,
         "images": [
@@ -172,6 +180,7 @@ def _payload(value: dict[str, Any]) -> Payload:
         authorities={host: text(pem) for host, pem in value["authorities"].items()},
         enforce=boolean(value["enforce"]),
         deadline=seconds(value["deadline"]),
+        cluster=_cluster(value["cluster"]),
     )
     references = [image.reference for image in payload.images]
     if not references or len(set(references)) != len(references):
@@ -182,6 +191,7 @@ def _payload(value: dict[str, Any]) -> Payload:
 _KNOWN = frozenset(
     {
         "application",
+        "cluster",
         "enforce",
         "deadline",
         "images",
@@ -192,6 +202,18 @@ _KNOWN = frozenset(
         "authorities",
     }
 )
+
+
+def _cluster(value: dict[str, Any]) -> ClusterObjects:
+    if value.keys() != {*_OBJECTS, "cue_missing"} or value["cue_missing"] not in ("deny", "allow"):
+        raise ValueError("the objects of a cluster are others than are carried")
+
+    def files(kind: str) -> dict[str, str]:
+        return {name: text(path) for name, path in value[kind].items()}
+
+    return ClusterObjects(
+        files("secrets"), files("config_maps"), files("kms"), files("remotes"), cue_missing=value["cue_missing"]
+    )
 
 
 def _image(value: dict[str, Any]) -> CarriedImage:

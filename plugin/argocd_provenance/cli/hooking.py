@@ -13,8 +13,9 @@ from argocd_provenance.argocd.payload import CarriedImage, CarriedPlace, Payload
 from argocd_provenance.argocd.synchooks import WORDS, collision, phases
 from argocd_provenance.argocd.workloads import FOLLOWED, Expected, Proof, Workload
 from argocd_provenance.cli import answers, operator
+from argocd_provenance.cli.foreign import cluster
 from argocd_provenance.cli.operator import Operator
-from argocd_provenance.config import Config, Hook
+from argocd_provenance.config import ClusterObjects, Config, Hook
 from argocd_provenance.documents import ImageField, Rendered, objects_with
 from argocd_provenance.errors import FileFaults, HookError
 from argocd_provenance.evidence.trust import TrustDomain
@@ -22,7 +23,7 @@ from argocd_provenance.oci.reference import Reference, Repository
 from argocd_provenance.oci.settings import EVERY_HOST, HostSettings, endpoints
 from argocd_provenance.operatorfile import document_text
 from argocd_provenance.pipeline import Decided
-from argocd_provenance.policy.load import load_policies
+from argocd_provenance.policy.load import load_files
 from argocd_provenance.policy.model import Policy
 from argocd_provenance.verdict import Finding, Outcome
 
@@ -206,6 +207,7 @@ def _registries(images: Sequence[CarriedImage], policies: Sequence[Policy], conf
 def _host_settings(repositories: Collection[Repository], config: Config) -> tuple[HostSettings, ...]:
     """What is carried of the config's `registries`; raises `HookError` where one that is asked needs a secret."""
     asked = {e.settings for repository in repositories for e in endpoints(repository, config.registries)}
+    _refuse_folders(repositories, config)
     for settings in sorted(asked, key=lambda settings: settings.host):
         if settings.client_cert is not None:
             raise HookError(
@@ -217,6 +219,18 @@ def _host_settings(repositories: Collection[Repository], config: Config) -> tupl
     needed = (settings for settings in config.registries if settings.host in hosts)
     # What only a host that is not asked would need, such as the authority of one that a mirror replaces, stays behind.
     return tuple(s if s in asked else replace(s, ca_file=None, client_cert=None) for s in needed)
+
+
+def _refuse_folders(repositories: Collection[Repository], config: Config) -> None:
+    """Raise `HookError` where a mirror is a folder of the sidecar, which a Pod elsewhere does not have."""
+    for repository in repositories:
+        for endpoint in endpoints(repository, config.registries):
+            if endpoint.base.startswith("file:"):
+                raise HookError(
+                    f"{repository.host} is read from {endpoint.base}, a folder that a Pod does not have, so nothing can be "
+                    "asked at sync time. Fix: let a registry be the mirror, or leave the hook off for this Application",
+                    code="hook-not-possible",
+                )
 
 
 def _authorities(registries: Sequence[HostSettings]) -> dict[str, str]:
@@ -246,15 +260,39 @@ def _read_back(carried: Payload, ruled: Operator) -> str:
         files[path] = operator.key_file(path)
         return files[path]
 
+    objects = ruled.config.cluster
     names = {policy.origin: policy.name for policy in ruled.policies}
-    if ruled.config.cluster.cue_missing == "allow" and any(policy.foreign for policy in ruled.policies):
-        raise HookError(_ONLY_HERE, code="hook-not-possible")
-    try:
-        loaded = load_policies(carried.policies, reading)
-    except FileFaults as fault:
-        raise HookError(f"{_ONLY_HERE}: {fault.faults[0]}", code="hook-not-possible") from fault
+    loaded = load_files(carried.policies, reading, cluster(replace(objects, cue=None))).policies
     if any(names.get(policy.origin) != policy.name for policy in loaded) or len(loaded) != len(carried.policies):
         raise HookError("the policies do not read alike when they are carried alone", code="hook-not-possible")
-    text = payload.pack(replace(carried, files=files))
+    carried = replace(carried, files=without_private_keys(files), cluster=_read_objects(objects, files))
+    text = payload.pack(carried)
     payload.unpack(text)
     return text
+
+
+def without_private_keys(files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """`files`, by their paths; raises `HookError` where a private key lies in one of them."""
+    for path, content in files.items():
+        if b"PRIVATE KEY" in content:
+            raise HookError(
+                f"{path} holds a private key beside what a policy reads, and no key is put into a Pod. "
+                "Fix: let the file hold the public key alone",
+                code="hook-not-possible",
+            )
+    return files
+
+
+def _read_objects(objects: ClusterObjects, files: Collection[str]) -> ClusterObjects:
+    """Of what stands for a cluster's objects, the names of those files that were read."""
+
+    def read(named: Mapping[str, str]) -> dict[str, str]:
+        return {name: path for name, path in named.items() if path in files}
+
+    return ClusterObjects(
+        read(objects.secrets),
+        read(objects.config_maps),
+        read(objects.kms),
+        read(objects.remotes),
+        objects.cue_missing,
+    )

@@ -5,11 +5,13 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from argocd_provenance.argocd.payload import CarriedImage, Payload, unpack
 from argocd_provenance.cli import answers, gate
 from argocd_provenance.cli.edges import registry, verifier
+from argocd_provenance.cli.foreign import cluster
 from argocd_provenance.cli.operator import Operator, check_domains
 from argocd_provenance.config import Config
 from argocd_provenance.deadline import Deadline
@@ -18,7 +20,7 @@ from argocd_provenance.oci.reference import Reference
 from argocd_provenance.oci.registry import Registry
 from argocd_provenance.oci.settings import HostSettings
 from argocd_provenance.pipeline import Decided, Known, Rules, Run
-from argocd_provenance.policy.load import load_policies
+from argocd_provenance.policy.load import load_files
 from argocd_provenance.policy.model import Policy
 from argocd_provenance.report.model import ImageReport, Place, Report, worst_first
 from argocd_provenance.verdict import Outcome
@@ -29,7 +31,8 @@ _AGAIN = "asked again at sync time; when the cause is gone, sync again"
 def answer(text: str, progress: gate.Progress) -> Report:
     """The report about the images that `text` carries. Raises `HookError` and `OperatorError` where it is unreadable."""
     payload = unpack(text)
-    policies = load_policies(payload.policies, lambda path: _carried_file(payload, path))
+    read = partial(_carried_file, payload)
+    policies = load_files(payload.policies, read, cluster(payload.cluster)).policies
     rules = Rules(policies, "deny", None, gate.today(), payload.enforce, _known(payload.images, policies))
     deadline = Deadline(payload.deadline)
     with authority_files(payload.registries, payload.authorities) as registries:

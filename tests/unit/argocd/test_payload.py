@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from argocd_provenance.argocd import payload
 from argocd_provenance.argocd.payload import LIMIT, CarriedImage, CarriedPlace, Payload, pack, read, unpack
+from argocd_provenance.config import ClusterObjects
 from argocd_provenance.errors import HookError
 from argocd_provenance.oci.reference import Digest
 from argocd_provenance.oci.settings import HostSettings
@@ -30,6 +31,7 @@ FULL = Payload(
     authorities={"ghcr.io": "-----BEGIN CERTIFICATE-----\n"},
     enforce=True,
     deadline=50.0,
+    cluster=ClusterObjects({"cosign": "/etc/cosign.pub"}, cue_missing="allow"),
 )
 
 
@@ -63,10 +65,12 @@ class TestRoundTrip:
 
     def test_paths_of_certificates_and_keys_are_not_carried(self) -> None:
         """Neither the client certificate nor the place of a CA file."""
-        host = HostSettings("ghcr.io", ca_file="/etc/ca.pem", client_cert="/etc/client.pem")
+        host = HostSettings("ghcr.io", ca_file="/etc/ca.pem", client_cert="/etc/client.pem", password_file="/etc/pass")
         text = json.dumps(read(pack(dataclasses.replace(FULL, registries=(host,)))))
 
-        assert ".pem" not in text
+        assert "/etc/ca" not in text
+        assert "/etc/client" not in text
+        assert "/etc/pass" not in text
 
 
 class TestLimits:
@@ -170,6 +174,9 @@ class TestMalformed:
             {"enforce": "no"},
             {"deadline": True},
             {"deadline": 0},
+            {"cluster": {}},
+            {"cluster": read(pack(FULL))["cluster"] | {"cue": "/bin/sh"}},
+            {"cluster": read(pack(FULL))["cluster"] | {"cue_missing": "perhaps"}},
             {"deadline": 10**6},
             {"application": None},
         ],
