@@ -1,18 +1,23 @@
 """Whom we speak to, and how: TLS, client certificates, proxies, mirrors, and addresses that a name must not lead to."""
 
+import contextlib
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from argocd_provenance.deadline import Deadline
 from argocd_provenance.demo.registry import Answer, Registry, refusal
-from argocd_provenance.errors import OperatorError, RegistryError
+from argocd_provenance.errors import DeadlineExceeded, OperatorError, RegistryError
 from argocd_provenance.oci.credential import Credential
 from argocd_provenance.oci.credentials import Credentials
 from argocd_provenance.oci.gathered import Place
 from argocd_provenance.oci.network import Network, Zone
 from argocd_provenance.oci.reference import Digest, Reference, Repository
+from argocd_provenance.oci.registry import Registry as Client
 from argocd_provenance.oci.settings import HostSettings
 from support.certificates import Authority
 from support.proxy import Proxy
@@ -299,3 +304,30 @@ class TestAddresses:
                         resolved(host, settings, network=network)
 
             assert metadata.requests == []
+
+
+class TestSlowness:
+    def test_headers_that_drip_end_with_the_deadline(self) -> None:
+        """A byte now and then keeps a socket alive, but not beyond the time that the run has."""
+        stop = threading.Event()
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+
+            def drip() -> None:
+                connection, _ = listening.accept()
+                with connection, contextlib.suppress(OSError):
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                    while not stop.wait(0.05):
+                        connection.sendall(b"x")
+
+            thread = threading.Thread(target=drip, daemon=True)
+            thread.start()
+            host = f"127.0.0.1:{listening.getsockname()[1]}"
+            registry = Client([], lambda _: True, Credentials(), Deadline(0.4))
+            try:
+                with pytest.raises((RegistryError, DeadlineExceeded)):
+                    registry.resolve(Reference.parse(f"{host}/acme/app:v1"))
+            finally:
+                registry.close()
+                stop.set()
+            thread.join(5)
+            assert not thread.is_alive()

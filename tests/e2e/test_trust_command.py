@@ -99,7 +99,8 @@ class TestUpdate:
         code, _, err = self.asked(tmp_path, updates)
 
         assert code == 3
-        assert "could not be asked" in err
+        assert "could not be asked: " in err
+        assert "refused" in err
         assert self.kept(tmp_path) == ROOT
 
     def test_a_signed_target_that_is_no_trusted_root_is_not_written(self, tmp_path: Path, updates: Updates) -> None:
@@ -110,6 +111,13 @@ class TestUpdate:
 
         assert (code, "malformed" in err) == (3, True)
         assert self.kept(tmp_path) == ROOT
+
+    def test_a_first_root_that_is_none_is_the_operators_mistake(self, tmp_path: Path, updates: Updates) -> None:
+        """Exit 2, and nothing is asked."""
+        (tmp_path / "nonsense").write_bytes(b"{}")
+        code, _, err = self.asked(tmp_path, updates, "nonsense")
+
+        assert (code, "--root is no TUF root" in err) == (2, True)
 
     @pytest.mark.parametrize(
         "arguments", [["--url", "http://127.0.0.1:1"], ["--url", "ftp://x", "--root", "f", "--name", "../x"]]
@@ -135,7 +143,7 @@ class TestImport:
         assert "requires: [log, sct]" in out
         assert (tmp_path / "trust" / "github.json").read_bytes().strip() == encode(github)
 
-    @pytest.mark.parametrize("content", [b"", b"nonsense", b"{}", b"[]"])
+    @pytest.mark.parametrize("content", [b"", b"nonsense", b"{}", b"[]", ROOT.strip() + b"\n{}\n"])
     def test_what_is_no_root_is_refused(self, tmp_path: Path, content: bytes) -> None:
         """Exit 2, and nothing is written."""
         (tmp_path / "roots.jsonl").write_bytes(content)

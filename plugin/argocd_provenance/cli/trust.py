@@ -93,20 +93,27 @@ def update(into: Path, url: str | None, root: Path | None, name: str | None) -> 
 def import_(file: Path, into: Path) -> None:
     """Split FILE into trusted roots, one file each, and print the config's lines for them.
 
-    FILE is what `gh attestation trusted-root` prints: a trusted root on each line; or one TrustedRoot. `-` is not a file.
+    FILE is what `gh attestation trusted-root` prints, a trusted root on each line; or one TrustedRoot.
     """
     from argocd_provenance.evidence.rootfacts import instance
     from argocd_provenance.evidence.trust import offered, trust_domain
 
     written: list[tuple[str, Path, list[str]]] = []
-    for number, raw in enumerate(_roots(_read(file)), 1):
-        name = instance(raw) or f"imported-{number}"
+    contents: list[bytes] = []
+    roots = list(_roots(_read(file)))
+    for number, raw in enumerate(roots, 1):
+        try:
+            name = instance(raw) or f"imported-{number}"
+            trust_domain(name, raw, offered(raw))
+        except OperatorError as error:
+            raise OperatorError(f"{file}: root {number} of {len(roots)}: {error}") from error
         if any(name == known for known, _, _ in written):
             name = f"{name}-{number}"
         requires = offered(raw)
-        trust_domain(name, raw, requires)
         written.append((name, into / f"{name}.json", sorted(requires)))
-        _write(into / f"{name}.json", raw)
+        contents.append(raw)
+    for (_, path, _), raw in zip(written, contents, strict=True):
+        _write(path, raw)
     click.echo("\n".join(f"{path}: written" for _, path, _ in written))
     others = [one for one in written if one[0] != "public-good"]
     click.echo("Name them in the config:")
@@ -127,7 +134,7 @@ def _roots(content: bytes) -> Iterator[bytes]:
     except ValueError:
         found = [line.strip() for line in content.splitlines() if line.strip()]
     if not found:
-        raise OperatorError("the file holds no trusted root")
+        raise UsageError("the file holds no trusted root")
     yield from (raw + b"\n" for raw in found)
 
 

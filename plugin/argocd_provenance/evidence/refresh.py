@@ -35,16 +35,25 @@ def shipped_bootstrap() -> bytes:
 def fetch(url: str, bootstrap: bytes, state: Path, target: str = TARGET) -> bytes:
     """The `target` of the TUF repository at `url`, verified from `bootstrap` on.
 
-    `state` keeps the metadata, so that a later run takes nothing older. Raises `RefreshError`.
+    `state` keeps the metadata, so that a later run takes nothing older. Raises `RefreshError`, and `UsageError` where
+    `bootstrap` is no TUF root.
     """
     # It brings an HTTP client of its own, which nothing else needs.
     from tuf.api.exceptions import DownloadError, ExpiredMetadataError, RepositoryError  # noqa: PLC0415
+    from tuf.api.metadata import Metadata  # noqa: PLC0415
+    from tuf.api.serialization import DeserializationError  # noqa: PLC0415
     from tuf.ngclient.config import UpdaterConfig  # noqa: PLC0415
     from tuf.ngclient.updater import Updater  # noqa: PLC0415
 
     where = url.rstrip("/")
     if urlsplit(where).scheme not in ("http", "https") or not urlsplit(where).hostname:
         raise UsageError(f"--url: {url!r} is no http or https URL")
+    try:
+        role = Metadata.from_bytes(bootstrap).signed.type
+    except DeserializationError:
+        role = "nothing"
+    if role != "root":
+        raise UsageError("--root is no TUF root (root.json, as the repository's owner gives it out)")
     try:
         state.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
@@ -66,8 +75,18 @@ def fetch(url: str, bootstrap: bytes, state: Path, target: str = TARGET) -> byte
     except ExpiredMetadataError as error:
         raise RefreshError(f"{where}: its metadata has expired ({error}): it is out of date, or withheld") from error
     except DownloadError as error:
-        raise RefreshError(f"{where} could not be asked: {error}") from error
+        raise RefreshError(f"{where} could not be asked: {_reason(error)}") from error
     except (RepositoryError, ValueError) as error:
         raise RefreshError(f"{where}: what it sends is not signed as it must be: {error}") from error
     except OSError as error:
         raise RefreshError(f"{state}: {error.strerror or error}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """What the innermost exception says; python-tuf's own often says nothing."""
+    seen: BaseException | None = error
+    found = ""
+    while seen is not None:
+        found = str(seen) or found
+        seen = seen.__cause__ or seen.__context__
+    return found[:300] or "no answer"
