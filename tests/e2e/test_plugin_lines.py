@@ -115,7 +115,7 @@ class TestPluginLines:
             "urllib3",
             "cryptography",
             "pydantic",
-            "celpy",
+            "re2",
             "jsonpath_ng",
             "ruamel.yaml",
             "click",
