@@ -222,13 +222,14 @@ class Run:
         """Gather and verify, place by place, until every reference in `asked` is settled."""
         policies = tuple({policy.origin: policy for one in asked for policy in one.coverage.policies}.values())
         collected = _Collected()
+        thorough = any(policy.thorough for policy in policies)
         subjects: dict[str, _Subjects] = {}
         answers = []
         try:
             subjects = self._subjects(repository, digest, policies)
             answers = [self._answer(one, collected, subjects) for one in asked]
             for subject, source, place in _steps(subjects, policies):
-                if all(answer.decision.settled for answer in answers):
+                if not thorough and all(answer.decision.settled for answer in answers):
                     break
                 self._look(repository, subject, source, place, policies, collected)
                 answers = [self._answer(one, collected, subjects) for one in asked]

@@ -30,6 +30,8 @@ CODES: Mapping[str, str] = {
     "wrong-subject-name": "the evidence names another image repository",
     "certificate-disagrees": "certificate and predicate say different things",
     "where-failed": "the policy's expression is not true of the predicate",
+    "wrong-summary": "a verification summary by another verifier, of another resource, or that did not pass",
+    "not-pushed": "the workflow signed the image, and its attestation is not in the registry",
     "too-few-signers": "fewer signers than the policy asks for",
     "rejected": "evidence was found, and it does not verify",
     "static-fail": "the policy refuses this image by name",

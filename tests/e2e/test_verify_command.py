@@ -332,3 +332,57 @@ def _no_sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         patched.setattr(socket.socket, "connect", refuse)
         patched.setattr(socket, "getaddrinfo", refuse)
         yield
+
+
+class TestSummaries:
+    """``--vsa`` writes the decision for others: an in-toto statement, unsigned."""
+
+    def test_what_passed_is_summarised(self, here: Scenario) -> None:
+        """Subject, policy and evidence by digest, result and level: as slsa.dev's specification has them."""
+        code, _, _ = verify(here, "REGISTRY/acme/web:v1", "--vsa", "out.json", config=True)
+        said = json.loads((here.folder / "out.json").read_text())
+        predicate, policy_file = said["predicate"], here.folder / "policy.yaml"
+
+        assert code == 0
+        assert said["_type"] == "https://in-toto.io/Statement/v1"
+        assert said["predicateType"] == "https://slsa.dev/verification_summary/v1"
+        assert predicate["resourceUri"].endswith(f"@sha256:{said['subject'][0]['digest']['sha256']}")
+        assert predicate["verificationResult"] == "PASSED"
+        assert predicate["verifiedLevels"] == ["SLSA_BUILD_LEVEL_2"]
+        assert predicate["policy"]["digest"]["sha256"] == hashlib.sha256(policy_file.read_bytes()).hexdigest()
+        assert [len(item["digest"]["sha256"]) for item in predicate["inputAttestations"]] == [64]
+        assert predicate["verifier"]["id"] == "https://argocd-provenance.io/verify"
+
+    def test_what_is_denied_is_summarised_as_failed(self, here: Scenario) -> None:
+        """Nobody can take it for a pass."""
+        arguments = ("--vsa", "out.json", "--verifier-id", "https://verifier.acme.example")
+        code, _, _ = verify(here, "REGISTRY/acme/api:v1", *arguments, config=True)
+        predicate = json.loads((here.folder / "out.json").read_text())["predicate"]
+
+        assert code == 4
+        assert (predicate["verificationResult"], predicate["verifiedLevels"]) == ("FAILED", ["FAILED"])
+        assert predicate["verifier"]["id"] == "https://verifier.acme.example"
+
+    def test_what_could_not_be_checked_is_no_result(self, here: Scenario) -> None:
+        """No file is written, and the report says so."""
+        code, told, _ = verify(here, "REGISTRY/acme/nowhere:v1", "--vsa", "out.json", config=True)
+
+        assert code == 3
+        assert not (here.folder / "out.json").exists()
+        assert "out.json is not written: the image could not be checked" in told
+
+    def test_what_was_only_pinned_is_not_summarised(self, here: Scenario) -> None:
+        """Nothing was verified."""
+        (here.folder / "pin.yaml").write_text(
+            policy("", name="pin", mode="pin").replace("REGISTRY", here.registry.host)
+        )
+        code, told, _ = verify(here, "REGISTRY/acme/api:v1", "--policy", "pin.yaml", "--vsa", "out.json", config=True)
+
+        assert code == 0
+        assert not (here.folder / "out.json").exists()
+        assert "nothing was verified" in told
+
+    def test_a_summary_is_about_one_image(self, here: Scenario) -> None:
+        """Of several, or of a file, it is refused."""
+        assert verify(here, "REGISTRY/acme/web:v1", "REGISTRY/acme/api:v1", "--vsa", "o", config=True)[0] == 2
+        assert verify(here, "artifact", "--bundle", "provenance.json", "--vsa", "o", *BY, config=True)[0] == 2

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from argocd_provenance.cli import answers, gate, operator
+from argocd_provenance.cli import answers, gate, operator, summary
 from argocd_provenance.cli.operator import Operator
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import InvalidReference, OperatorError, UsageError
@@ -37,6 +37,8 @@ class Asked:
     trusted_root: Path | None = None
     domain: str | None = None
     offline: bool = False
+    vsa: Path | None = None
+    verifier_id: str = summary.VERIFIER
 
     def demands(self) -> Demands:
         """What the options demand of the evidence."""
@@ -61,6 +63,8 @@ def answer(asked: Asked, environment: Mapping[str, str], progress: gate.Progress
     """The report about everything asked for. Raises `OperatorError` where the question itself is wrong."""
     if not asked.references:
         raise UsageError("name an image, or an artifact after --bundle")
+    if asked.vsa is not None:
+        summary.refuse(len(set(asked.references)), bundle=asked.bundle is not None)
     ruled = operator.check_domains(_trust(_ruled(asked, environment), asked))
     if asked.offline:
         ruled = replace(ruled, config=ruled.config.without_network())
@@ -75,9 +79,10 @@ def answer(asked: Asked, environment: Mapping[str, str], progress: gate.Progress
     decided = gate.ask(
         list(asked.references), ruled, rules, Deadline(ruled.config.deadline), progress, ruled.hosts() | hosts, warnings
     )
+    written = [summary.write(asked.vsa, one, ruled, asked.verifier_id) for one in decided.values()] if asked.vsa else []
     return Report(
         worst_first([answers.image_report(one) for one in decided.values()]),
-        notes=(*_notes(ruled.policies), *warnings),
+        notes=(*_notes(ruled.policies), *warnings, *written),
     )
 
 

@@ -53,6 +53,19 @@ from argocd_provenance.cli import options
     help="Trust this Sigstore instance instead of every other.",
 )
 @click.option("--domain", metavar="NAME", help="The trust domain of the config to use. [default: public-good]")
+@click.option(
+    "--vsa",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the decision as a SLSA verification summary: an in-toto statement, unsigned.",
+)
+@click.option(
+    "--verifier-id",
+    metavar="URI",
+    default="https://argocd-provenance.io/verify",
+    show_default=True,
+    help="With --vsa: who verified.",
+)
 @options.config
 @options.output
 @options.explain

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from argocd_provenance.evidence.values import Evidence, Rejected
 from argocd_provenance.policy.checks import Question, is_of_kind, misses
 from argocd_provenance.policy.model import Demand
+from argocd_provenance.policy.signers import GithubSigner, describe
 from argocd_provenance.verdict import Finding
 
 _NOT_THERE = {
@@ -17,6 +18,10 @@ _NOT_THERE = {
     "any": ("unsigned", "a signature or an attestation"),
 }
 _SHOWN = 3
+_KEPT = "actions/attest needs `push-to-registry: true`, or only GitHub has what it signed; "
+_PUSH = (
+    "set `push-to-registry: true` in the step that runs actions/attest, build again, and hard-refresh the Application"
+)
 _LOOKED = "looked at: "
 
 
@@ -25,7 +30,7 @@ def denial(question: Question, evidence: Sequence[Evidence]) -> list[Finding]:
     demand = question.demand
     fitting = [piece for piece in evidence if is_of_kind(demand, piece)]
     if not fitting:
-        return [_of_other_kind(demand, evidence)]
+        return [_of_other_kind(demand, evidence), *_not_pushed(demand, evidence)]
     tried = sorted((misses(question, piece) for piece in fitting), key=lambda miss: (-miss[0], miss[1]))
     good = sum(not findings for _, findings in tried)
     if good:
@@ -46,9 +51,17 @@ def missing(demands: Sequence[Demand], rejected: Sequence[Rejected], notes: Sequ
         expected=wanted,
         found=f"{found}{f'; {looked}' if looked else ''}",
         fix="sign the image in the pipeline that builds it, or deploy one that is signed; "
-        "after signing, hard-refresh the Application",
+        f"{_KEPT if not rejected and _by_attest(demands) else ''}after signing, hard-refresh the Application",
     )
     return [unsigned, *_rejections(rejected, wanted)]
+
+
+def _by_attest(demands: Sequence[Demand]) -> bool:
+    """Whether an attestation of a GitHub workflow is asked for, which GitHub keeps to itself unless told otherwise."""
+    return any(
+        demand.kind in ("provenance", "attestation") and any(isinstance(signer, GithubSigner) for signer in demand.by)
+        for demand in demands
+    )
 
 
 def _in_one(notes: Sequence[str]) -> str:
@@ -95,6 +108,28 @@ def _of_other_kind(demand: Demand, evidence: Sequence[Evidence]) -> Finding:
         found=listed or "nothing",
         fix=f"attach {what} in the pipeline that builds the image",
     )
+
+
+def _not_pushed(demand: Demand, evidence: Sequence[Evidence]) -> list[Finding]:
+    """A finding where the workflow that should have attested did sign, and no attestation at all is in the registry.
+
+    It is no proof that GitHub keeps one: GitHub is not asked. It is the one sign of it that lies in the registry.
+    """
+    if demand.kind not in ("provenance", "attestation") or any(piece.kind != "signature" for piece in evidence):
+        return []
+    github = [signer for signer in demand.by if isinstance(signer, GithubSigner)]
+    by = [piece for piece in evidence if any(signer.built(piece) for signer in github)]
+    if not by:
+        return []
+    return [
+        Finding(
+            "not-pushed",
+            "this workflow's repository signed the image, and no attestation is in the registry",
+            expected=_wanted(demand),
+            found=f"a signature by {describe(by[0])}, and no attestation; what GitHub itself may keep is not asked for",
+            fix=_PUSH,
+        )
+    ]
 
 
 def _too_few(demand: Demand, good: int) -> Finding:

@@ -4,17 +4,19 @@ Pure: the same evidence gives the same decision, in whatever order it came. Less
 with all its reasons; only a positive proof allows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from argocd_provenance.evidence.values import Evidence, Rejected
 from argocd_provenance.policy.explain import denial, missing
 from argocd_provenance.policy.imagepatterns import Image
-from argocd_provenance.policy.model import Authority, Policy, PolicyException
 from argocd_provenance.policy.policyresult import policy_result
+from argocd_provenance.policy.model import Authority, Demand, Policy, PolicyException
 from argocd_provenance.policy.question import Question
 from argocd_provenance.policy.satisfy import satisfying
+from argocd_provenance.policy.vex import accepted, is_vex
 from argocd_provenance.verdict import Finding
 
 
@@ -88,7 +90,9 @@ def _authority(
     findings: list[Finding] = []
     unmet = 0
     for demand in authority.demands:
-        question = Question(demand, image, policy.subject_name, today, policy.builders)
+        question = Question(
+            demand, image, policy.subject_name, today, policy.builders, _beside(demand, image, evidence)
+        )
         satisfied = satisfying(question, evidence)
         used += [piece for piece in satisfied if piece not in used]
         if not satisfied:
@@ -118,6 +122,14 @@ def _overall(
         fix="add the signatures and attestations that it asks for, or change the policy",
     )
     return Judgement(allowed=False, findings=(finding,))
+
+
+def _beside(demand: Demand, image: Image, evidence: Sequence[Evidence]) -> Mapping[str, Any]:
+    """What other evidence adds to what the demand's expressions see: ``vex``, where it names who may write it."""
+    if not demand.vex:
+        return {}
+    documents = [e for e in evidence if is_vex(e) and any(signer.mismatch(e) is None for signer in demand.vex)]
+    return {"vex": {"accepted": accepted(documents, image)}}
 
 
 def _refused(authority: Authority) -> Finding:

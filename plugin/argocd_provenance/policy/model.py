@@ -42,6 +42,17 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """What a verification summary must say: its verifier, and what else is asked for."""
+
+    verifier: str
+    policy: str | None = None
+    level: int | None = None
+    resource: Glob | None = None
+    """Its resource as text; None: the image's own repository."""
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
     """What one piece of evidence must show; None and empty fields ask for nothing."""
 
@@ -64,6 +75,9 @@ class Demand:
     where: tuple[Condition, ...] = ()
     name: str = ""
     """What the policy calls an attestation; empty elsewhere."""
+    summary: Summary | None = None
+    vex: tuple[Signer, ...] = ()
+    """Whose OpenVEX documents an expression sees beside the evidence."""
     path: str = ""
     """Where it stands in the policy, such as ``spec.require[0].signature``."""
 
@@ -188,7 +202,13 @@ class Policy:
 
     def anchors(self) -> tuple[Anchor, ...]:
         """The trust anchors that its demands name, each once."""
-        return tuple(dict.fromkeys(signer.anchor for demand in self.require for signer in demand.by))
+        signers = (signer for demand in self.require for signer in (*demand.by, *demand.vex))
+        return tuple(dict.fromkeys(signer.anchor for signer in signers))
+
+    @property
+    def thorough(self) -> bool:
+        """Whether all that is attached must be looked at: a newer document may take back what an older one accepts."""
+        return any(demand.vex for demand in self.require)
 
     def hosts(self) -> frozenset[str]:
         """The registries that stand literally in its image patterns, and in the places of its signatures."""

@@ -1,9 +1,12 @@
 """Predicate types by the short names that people know from cosign.
 
-cosign: cmd/cosign/cli/options/predicate.go. ``slsaprovenance`` means v0.2 there, and here.
+cosign: cmd/cosign/cli/options/predicate.go. ``slsaprovenance`` means v0.2 there, and here. The last three are ours: in-toto's
+test results, what GitHub says of an immutable release, and SLSA's verification summaries.
 """
 
 from argocd_provenance.evidence.values import PROVENANCE_V01, PROVENANCE_V02, PROVENANCE_V1
+
+VERIFICATION_SUMMARY = "https://slsa.dev/verification_summary/v1"
 
 SHORT_NAMES = {
     "custom": "https://cosign.sigstore.dev/attestation/v1",
@@ -16,6 +19,9 @@ SHORT_NAMES = {
     "link": "https://in-toto.io/Link/v1",
     "vuln": "https://cosign.sigstore.dev/attestation/vuln/v1",
     "openvex": "https://openvex.dev/ns",
+    "vsa": VERIFICATION_SUMMARY,
+    "test-result": "https://in-toto.io/attestation/test-result/v0.1",
+    "release": "https://in-toto.io/attestation/release/v0.1",
 }
 
 PROVENANCE_TYPES = frozenset({PROVENANCE_V1, PROVENANCE_V02, PROVENANCE_V01})

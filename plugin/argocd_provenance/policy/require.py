@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from argocd_provenance.operatorfile import Field
 from argocd_provenance.policy.expression import BadExpressionError, CelExpression
 from argocd_provenance.policy.fields import Reading, pattern
-from argocd_provenance.policy.model import Demand, Source
+from argocd_provenance.policy.model import Demand, Source, Summary
 from argocd_provenance.policy.patterns import Glob
-from argocd_provenance.policy.predicates import SHORT_NAMES, predicate_type
+from argocd_provenance.policy.predicates import SHORT_NAMES, VERIFICATION_SUMMARY, predicate_type
 from argocd_provenance.policy.signerfields import signers
+from argocd_provenance.policy.signers import Signer
 
 _KINDS = ("signature", "provenance", "attestation")
 _COMMON = (
@@ -19,7 +20,7 @@ _COMMON = (
 _KNOWN = {
     "signature": _COMMON,
     "provenance": (*_COMMON, "builder", "buildType", "level"),
-    "attestation": (*_COMMON, "type"),
+    "attestation": (*_COMMON, "type", "vex", "summary"),
 }
 _TEXTS = {
     "builder": "builder",
@@ -47,13 +48,14 @@ def demand(entry: Field, reading: Reading) -> Demand | None:
     if by and at_least > len(by):
         fields["atLeast"].fault(f"is {at_least}, and `by` has {len(by)}; each entry of `by` counts once")
     types = _types(fields.get("type"))
-    rest = _expectations(fields)
+    rest = _expectations(fields, reading)
+    _refuse_bare_summary(body, types, fields)
     if not by or at_least > len(by) or (kind == "attestation" and not types):
         return None
     return Demand(kind=kind, by=by, at_least=at_least, predicate_types=types, path=body.path, **rest)  # type: ignore[arg-type]
 
 
-def _expectations(fields: Mapping[str, Field]) -> dict[str, object]:
+def _expectations(fields: Mapping[str, Field], reading: Reading) -> dict[str, object]:
     rest: dict[str, object] = {name: fields[key].text() for key, name in _TEXTS.items() if key in fields}
     if "annotations" in fields:
         rest["annotations"] = {
@@ -71,9 +73,48 @@ def _expectations(fields: Mapping[str, Field]) -> dict[str, object]:
         rest["level"] = fields["level"].integer(1, 3)
     if "maxAge" in fields:
         rest["max_age_days"] = _days(fields["maxAge"])
-    if "where" in fields:
-        rest["where"] = _where(fields["where"])
+    rest |= _content(fields, reading)
     return rest
+
+
+def _content(fields: Mapping[str, Field], reading: Reading) -> dict[str, object]:
+    """What the predicate itself must say."""
+    rest: dict[str, object] = {}
+    if "vex" in fields:
+        rest["vex"] = _vex(fields["vex"], fields, reading)
+    if "summary" in fields:
+        rest["summary"] = _summary(fields["summary"])
+    if "where" in fields:
+        rest["where"] = _where(fields["where"], ("vex",) if "vex" in fields else ())
+    return rest
+
+
+def _vex(field: Field, fields: Mapping[str, Field], reading: Reading) -> tuple[Signer, ...]:
+    parts = field.mapping(("by",), ("by",))
+    if "where" not in fields:
+        field.fault("means nothing without `where`, which sees it as vex.accepted")
+    return signers(parts["by"], reading) if "by" in parts else ()
+
+
+def _summary(field: Field) -> Summary:
+    parts = field.mapping(("verifier", "policy", "level", "resource"), ("verifier",))
+    return Summary(
+        parts["verifier"].text() if "verifier" in parts else "",
+        parts["policy"].text() if "policy" in parts else None,
+        parts["level"].integer(1, 3) if "level" in parts else None,
+        pattern(parts["resource"], Glob) if "resource" in parts else None,
+    )
+
+
+def _refuse_bare_summary(body: Field, types: frozenset[str], fields: Mapping[str, Field]) -> None:
+    """A summary is worth what its verifier is: signer and verifier are a pair (slsa.dev, verification_summary)."""
+    if (VERIFICATION_SUMMARY in types) != ("summary" in fields) and types:
+        missing = VERIFICATION_SUMMARY in types
+        body.fault(
+            "summary is missing: name the verifier whose word counts, as summary: {verifier: URL}"
+            if missing
+            else f"summary is for type: {VERIFICATION_SUMMARY} (vsa) only"
+        )
 
 
 def source_url(written: str) -> str:
@@ -106,7 +147,7 @@ def _days(field: Field) -> int:
     return int(seconds // _DAY)
 
 
-def _where(field: Field) -> tuple[CelExpression, ...]:
+def _where(field: Field, more: tuple[str, ...]) -> tuple[CelExpression, ...]:
     texts = field.sequence(empty=False) if isinstance(field.value, tuple) else (field,)
     found = []
     for item in texts:
@@ -114,7 +155,7 @@ def _where(field: Field) -> tuple[CelExpression, ...]:
         if not written:
             continue
         try:
-            found.append(CelExpression(written))
+            found.append(CelExpression(written, more))
         except BadExpressionError as error:
             item.fault(str(error))
     return tuple(found)

@@ -125,10 +125,24 @@ class GithubSigner:
             return Mismatch("wrong-signer", str(self), describe(evidence))
         if certificate.issuer != self.issuer:
             return Mismatch("wrong-signer", str(self), describe(evidence), 1)
-        for passed, fits in enumerate(self._checks(certificate), start=2):
+        for passed, (fits, claim) in enumerate(zip(self._checks(certificate), _CHECKED, strict=True), start=2):
             if not fits:
-                return Mismatch("wrong-signer", str(self), describe(evidence), passed)
+                return Mismatch(
+                    "wrong-signer", str(self), f"{describe(evidence)}{_differs(certificate, claim)}", passed
+                )
         return None
+
+    def built(self, evidence: Evidence) -> bool:
+        """Whether `evidence` was signed in a run for this source repository, whichever workflow it was."""
+        certificate = _certificate(evidence, self.anchor)
+        source = github.source_repository(certificate) if certificate is not None else None
+        return (
+            certificate is not None
+            and certificate.issuer == self.issuer
+            and source is not None
+            and source.isascii()
+            and self.source.matches(source)
+        )
 
     def _checks(self, certificate: Certificate) -> Iterator[bool]:
         source = github.source_repository(certificate) or ""
@@ -164,6 +178,9 @@ class GithubSigner:
         return not ref or self.ref is None or self.ref.matches(found.ref)
 
 
+# What each check of `GithubSigner` reads, in their order.
+_CHECKED = ("sourceRepositoryURI", "buildSignerURI", "buildConfigURI", "sourceRepositoryRef")
+
 Signer = GithubSigner | IdentitySigner | KeySigner
 
 
@@ -184,6 +201,13 @@ def describe(evidence: Evidence) -> str:
     ]
     said = ", ".join(detail for detail in details if detail)
     return (certificate.identity or "a certificate without an identity")[:1024] + (f" ({said})" if said else "")
+
+
+def _differs(certificate: Certificate, claim: str) -> str:
+    """Which field of the certificate is the first that does not fit."""
+    said = certificate.claims.get(claim) or (certificate.identity if claim == "buildSignerURI" else "")
+    place = certificate.read_from.get(claim, "subject alternative name" if claim == "buildSignerURI" else "certificate")
+    return f"; what differs is {claim}: {said[:300] or 'nothing there'} ({place})"
 
 
 def _certificate(evidence: Evidence, anchor: Anchor) -> Certificate | None:

@@ -264,7 +264,7 @@ def _decided(arguments: list[Judge], *, decides: bool) -> Judge:
                 return decides
         except CelError:
             if right(frame) is decides:
-                return decides
+                return bool(decides)
             raise
         return _boolean(right(frame))
 

@@ -6,7 +6,7 @@ The checks stand in the order of their weight: the further one gets, the nearer 
 from collections.abc import Iterator
 
 from argocd_provenance.evidence.values import Evidence
-from argocd_provenance.policy.checks import build, content, source
+from argocd_provenance.policy.checks import build, content, source, summary
 from argocd_provenance.policy.checks.source import names_commit, same_source
 from argocd_provenance.policy.claims import Claims
 from argocd_provenance.policy.model import Demand, Source
@@ -72,6 +72,7 @@ def _checks(question: Question, evidence: Evidence) -> Iterator[Finding | None]:
     yield from content.annotations(question.demand, evidence)
     yield content.subject_name(question, evidence)
     yield build.age(question, evidence)
+    yield from summary.summary(question, evidence)
     yield from content.where(question, evidence)
 
 
