@@ -18,8 +18,8 @@ from yaml._yaml import CParser
 
 from argocd_provenance.errors import FileFaults
 
-# No config or policy that people write comes near these; a larger one is a mistake.
-_MAX_CHARACTERS = 1024 * 1024
+# No config or policy that people write comes near these; a larger one would be read for a second, or is a mistake.
+_MAX_CHARACTERS = 512 * 1024
 _MAX_DEPTH = 32
 
 _Choice = TypeVar("_Choice", bound=str)
@@ -202,7 +202,7 @@ class Field:
 def documents(file: str, text: str, faults: Faults) -> tuple[Field, ...]:
     """The documents of an operator's file that hold something; none is a fault, and so is what is not strict YAML."""
     if len(text) > _MAX_CHARACTERS:
-        faults.add(file, 1, f"is longer than {_MAX_CHARACTERS} characters")
+        faults.add(file, 1, f"is longer than {_MAX_CHARACTERS} characters; split it into several files")
         return ()
     try:
         roots = _Builder(file, faults).documents(text)

@@ -21,6 +21,7 @@ from argocd_provenance.oci.gathered import NOTHING, Gathered, Place, Wanted
 from argocd_provenance.oci.reference import Digest, Reference, Repository
 from argocd_provenance.policy.decision import Decision, Unmatched, decide, undecided
 from argocd_provenance.policy.imagepatterns import Image
+from argocd_provenance.policy.index import PolicyIndex
 from argocd_provenance.policy.judge import Judgement, judge
 from argocd_provenance.policy.model import EvidenceSource, Policy
 from argocd_provenance.policy.objectmatch import Carrier
@@ -129,6 +130,7 @@ class Run:
         progress: Callable[[int, int], None],
     ) -> None:
         self._rules, self._registry = rules, registry
+        self._index = PolicyIndex(rules.policies)
         self._deadline, self._progress = deadline, progress
         self._make_verifier = verifier
         self._verifier: Future[Verifier] = Future()
@@ -194,7 +196,7 @@ class Run:
         known = rules.known.get(reference.written)
         if known is not None:
             return Coverage(known.policies)
-        return cover(rules.policies, reference, digest, rules.application, rules.carriers.get(reference.written))
+        return cover(self._index, reference, digest, rules.application, rules.carriers.get(reference.written))
 
     def _resolve(self, written: str) -> _Resolved | Decided:
         """The digest and the policies of a reference; no request where neither could matter."""

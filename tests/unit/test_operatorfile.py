@@ -49,7 +49,7 @@ class TestStructure:
             ("%YAML 1.1\n---\na: 1\n", "directives are not read here"),
             ("a: [\n", "f.yaml:2: is no YAML"),
             ("a: " + "[" * 40 + "]" * 40, "nested deeper than 32 levels"),
-            ("a: '" + "x" * 1048577 + "'", "is longer than 1048576 characters"),
+            ("a: '" + "x" * 524289 + "'", "is longer than 524288 characters; split it into several files"),
             ("", "f.yaml:1: the file is empty"),
             ("# only a comment\n---\nnull\n", "f.yaml:1: the file is empty"),
         ],

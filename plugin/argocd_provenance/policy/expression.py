@@ -4,6 +4,7 @@ Only the value ``true`` is true. An error that reaches the result, a missing key
 is an expression that takes more steps than any policy needs.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,7 +36,7 @@ class CelExpression:
         if len(self.text) > _MAX_EXPRESSION:
             raise BadExpressionError(f"is longer than {_MAX_EXPRESSION} characters")
         try:
-            object.__setattr__(self, "_program", Program(self.text, (*NAMES, *self.more)))
+            object.__setattr__(self, "_program", _program(self.text, (*NAMES, *self.more)))
         except CelSyntaxError as error:
             raise BadExpressionError(str(error)) from error
 
@@ -57,3 +58,9 @@ class CelExpression:
     def warnings(self) -> tuple[str, ...]:
         """What a lint says of it."""
         return warnings(self._program.tree)
+
+
+@functools.lru_cache(maxsize=1024)
+def _program(text: str, names: tuple[str, ...]) -> Program:
+    """Policies that a template made hold the same expressions; a program has no state, and may serve them all."""
+    return Program(text, names)

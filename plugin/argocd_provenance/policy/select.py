@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from argocd_provenance.oci.reference import Digest, Reference
 from argocd_provenance.policy.giturl import normalised
 from argocd_provenance.policy.imagepatterns import Image
+from argocd_provenance.policy.index import PolicyIndex
 from argocd_provenance.policy.model import Applications, Policy
 from argocd_provenance.policy.objectmatch import Carrier
 
@@ -46,7 +47,7 @@ class Coverage:
 
 
 def cover(
-    policies: Sequence[Policy],
+    policies: PolicyIndex | Sequence[Policy],
     reference: Reference,
     digest: Digest | None,
     application: Application | None,
@@ -57,12 +58,14 @@ def cover(
     Without an `application` every policy is taken as one for it, and without `carriers` (the objects that run the image;
     one that fits is enough) as one about them.
     """
+    index = policies if isinstance(policies, PolicyIndex) else PolicyIndex(policies)
     image = Image(reference, digest if digest is not None else reference.digest)
+    offered = index.offered(image.repository.name)
     here: list[Policy] = []
     elsewhere: list[str] = []
     excluded: list[str] = []
     unlike: list[str] = []
-    for policy in policies:
+    for policy in offered:
         if not any(pattern.matches(image) for pattern in policy.images):
             continue
         if any(pattern.matches(image, proved=True) for pattern in policy.exclude):
@@ -73,9 +76,8 @@ def cover(
             here.append(policy)
         else:
             elsewhere.append(policy.name)
-    awaits = any(pattern.awaits_digest(image) for policy in policies for pattern in (*policy.images, *policy.exclude))
-    tried = tuple(dict.fromkeys(pattern.written for policy in policies for pattern in policy.images))
-    return Coverage(tuple(here), tuple(elsewhere), tuple(excluded), tuple(unlike), tried, awaits)
+    awaits = any(pattern.awaits_digest(image) for policy in offered for pattern in (*policy.images, *policy.exclude))
+    return Coverage(tuple(here), tuple(elsewhere), tuple(excluded), tuple(unlike), index.tried, awaits)
 
 
 def _is_about(policy: Policy, carriers: Sequence[Carrier]) -> bool:

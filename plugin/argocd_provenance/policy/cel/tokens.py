@@ -6,7 +6,7 @@ from typing import Literal
 
 Kind = Literal["name", "number", "text", "sign", "end"]
 
-_KINDS: tuple[Kind, ...] = ("name", "number", "text", "sign")
+_KINDS: dict[str, Kind] = {"name": "name", "number": "number", "text": "text", "sign": "sign"}
 _TOKEN = re.compile(
     r"""
     (?P<space>(?:[\t\n\f\r ]|//[^\n]*)+)
@@ -50,7 +50,7 @@ def tokens(text: str) -> list[Token]:
         if group == "space":
             continue
         written = match.group()
-        kind = next(one for one in _KINDS if one == group)
+        kind = _KINDS[str(group)]
         found.append(Token(kind, unquoted(written, column) if kind == "text" else written, column))
         _refuse_glued(found, text, place, column)
     return [*found, Token("end", "", len(text) + 1)]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from argocd_provenance.evidence.values import Evidence
 from argocd_provenance.policy.checks import build, content, source, summary
+from argocd_provenance.policy.checks.holds import Check
 from argocd_provenance.policy.checks.source import names_commit, same_source
 from argocd_provenance.policy.claims import Claims
 from argocd_provenance.policy.model import Demand, Source
@@ -14,7 +15,7 @@ from argocd_provenance.policy.predicates import PROVENANCE_TYPES
 from argocd_provenance.policy.question import Question
 from argocd_provenance.verdict import Finding
 
-__all__ = ["Question", "is_of_kind", "misses", "names_commit", "same_source", "signed_as"]
+__all__ = ["Check", "Question", "checks", "is_of_kind", "misses", "names_commit", "same_source", "signed_as"]
 
 
 def is_of_kind(demand: Demand, evidence: Evidence) -> bool:
@@ -43,8 +44,9 @@ def misses(question: Question, evidence: Evidence) -> tuple[int, tuple[Finding, 
     if not signed_as(question.demand, evidence):
         nearest = _nearest_signer(question.demand, evidence)
         return nearest[0], (nearest[1],)
-    for finding in _checks(question, evidence):
-        passed, found = (passed + 1, found) if finding is None else (passed, [*found, finding])
+    for check in checks(question, evidence):
+        passed += check.finding is None
+        found += [check.finding] if check.finding is not None else []
     return 10 + passed - len(found), tuple(found)
 
 
@@ -62,16 +64,16 @@ def _nearest_signer(demand: Demand, evidence: Evidence) -> tuple[int, Finding]:
     )
 
 
-def _checks(question: Question, evidence: Evidence) -> Iterator[Finding | None]:
-    """A finding, or None, for each check that the demand makes."""
+def checks(question: Question, evidence: Evidence) -> Iterator[Check]:
+    """Each check that the demand makes of evidence by one of its signers, in the order of their weight."""
     claims = Claims.of(evidence)
     if not _content_alone(question.demand):
         yield from source.agreement(claims)
     yield from source.source(question, claims)
     yield from build.build(question, claims, evidence)
     yield from content.annotations(question.demand, evidence)
-    yield content.subject_name(question, evidence)
-    yield build.age(question, evidence)
+    yield from content.subject_name(question, evidence)
+    yield from build.age(question, evidence)
     yield from summary.summary(question, evidence)
     yield from content.where(question, evidence)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC
 
 from argocd_provenance.evidence.values import Evidence
-from argocd_provenance.policy.checks.holds import holds
+from argocd_provenance.policy.checks.holds import Check, holds
 from argocd_provenance.policy.claims import Claims
 from argocd_provenance.policy.levels import level
 from argocd_provenance.policy.question import Question
@@ -12,8 +12,8 @@ from argocd_provenance.policy.signers import describe
 from argocd_provenance.verdict import Finding
 
 
-def build(question: Question, claims: Claims, evidence: Evidence) -> Iterator[Finding | None]:
-    """A finding, or None, for each expectation of the build."""
+def build(question: Question, claims: Claims, evidence: Evidence) -> Iterator[Check]:
+    """A check for each expectation of the build."""
     demand = question.demand
     build_type = claims.said("build_type") if demand.build_type else None
     for code, what, wanted, said in (
@@ -28,33 +28,30 @@ def build(question: Question, claims: Claims, evidence: Evidence) -> Iterator[Fi
             yield holds(code, what, wanted, said, wanted.__eq__)
     if demand.level is not None:
         reached = level(evidence, question.builders)
-        yield (
-            None
-            if reached.level >= demand.level
-            else Finding(
-                "low-level",
-                "the builder does not reach the SLSA build level asked for",
-                expected=f"level {demand.level}",
-                found=f"level {reached.level} ({reached.row}): {describe(evidence)}",
-                fix="build with a reusable workflow or slsa-github-generator on GitHub's runners, lower `level`, or "
-                "say under `builders` which level you trust this builder up to",
-            )
+        finding = Finding(
+            "low-level",
+            "the builder does not reach the SLSA build level asked for",
+            expected=f"level {demand.level}",
+            found=f"level {reached.level} ({reached.row}): {describe(evidence)}",
+            fix="build with a reusable workflow or slsa-github-generator on GitHub's runners, lower `level`, or "
+            "say under `builders` which level you trust this builder up to",
         )
+        yield Check(finding.expected, finding.found, finding if reached.level < demand.level else None)
 
 
-def age(question: Question, evidence: Evidence) -> Finding | None:
-    """A finding where it was signed longer ago than allowed, or nobody knows when."""
+def age(question: Question, evidence: Evidence) -> Iterator[Check]:
+    """A check where an age is asked for: it fails where it was signed longer ago, or nobody knows when."""
     allowed = question.demand.max_age_days
     if allowed is None:
-        return None
+        return
     # The earliest: anybody can have an old signature stamped again later.
     signed = min(evidence.times).astimezone(UTC).date() if evidence.times else None
-    if signed is not None and (question.today - signed).days <= allowed:
-        return None
-    return Finding(
+    finding = Finding(
         "too-old",
         "signed longer ago than the policy allows" if signed else "nothing proves when it was signed",
         expected=f"at most {allowed} day{'s' if allowed != 1 else ''} ago",
         found=f"signed on {signed} (proved by log or timestamp authority)" if signed else "no proved time",
         fix="rebuild the image, or raise `maxAge`",
     )
+    young = signed is not None and (question.today - signed).days <= allowed
+    yield Check(finding.expected, finding.found, None if young else finding)

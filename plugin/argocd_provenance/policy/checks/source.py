@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from argocd_provenance.policy.checks.holds import holds, shown
+from argocd_provenance.policy.checks.holds import Check, holds, shown
 from argocd_provenance.policy.claims import Claims
 from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.patterns import Glob
@@ -15,26 +15,30 @@ _FULL_SHA = (40, 64)
 _HEX = frozenset("0123456789abcdef")
 
 
-def agreement(claims: Claims) -> Iterator[Finding]:
-    """A finding for each thing of which certificate and predicate say something different."""
-    yield from (
-        Finding(
+def agreement(claims: Claims) -> Iterator[Check]:
+    """A check for each thing of which certificate and predicate say something different, or one that they agree."""
+    if claims.certificate is None or claims.provenance is None:
+        return
+    others = list(claims.disagreements())
+    if not others:
+        yield Check("certificate and predicate agree", "they do")
+    for other in others:
+        finding = Finding(
             "certificate-disagrees",
             f"certificate and predicate name another {other.what.replace('_', ' ')}",
             expected=f"{other.certificate.value} ({_certificate(other.certificate)})",
             found=f"{shown(other.predicate.value)} ({other.predicate.read_from})",
             fix="rebuild the image: the workflow wrote something into its provenance that did not happen",
         )
-        for other in claims.disagreements()
-    )
+        yield Check(finding.expected, finding.found, finding)
 
 
 def _certificate(said: Said) -> str:
     return said.read_from if said.read_from.startswith("certificate") else f"certificate {said.read_from}"
 
 
-def source(question: Question, claims: Claims) -> Iterator[Finding | None]:
-    """A finding, or None, for each expectation of the source."""
+def source(question: Question, claims: Claims) -> Iterator[Check]:
+    """A check for each expectation of the source."""
     wanted, demand = question.demand.source, question.demand
     if wanted.repository is not None:
         glob = wanted.repository
@@ -62,17 +66,18 @@ def same_source(wanted: Glob, said: str) -> bool:
     return wanted.matches(said)
 
 
-def _commit(wanted: str, image: Image, said: Said | None) -> Finding | None:
+def _commit(wanted: str, image: Image, said: Said | None) -> Check:
     if wanted in {"{tag}", "{tag:short}"}:
         tag = image.reference.tag
         if tag is None:
-            return Finding(
+            finding = Finding(
                 "wrong-commit",
                 "the image is asked for without a tag, and the policy wants the commit there",
                 expected="a tag that names the commit it was built from",
                 found=f"{shown(said.value)} as commit, and no tag" if said else "no tag",
                 fix="write the tag that names the commit into the reference",
             )
+            return Check(finding.expected, finding.found, finding)
         short = wanted == "{tag:short}"
         return holds(
             "wrong-commit",

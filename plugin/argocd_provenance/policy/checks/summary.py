@@ -11,7 +11,7 @@ from typing import Any
 from argocd_provenance.errors import InvalidReference
 from argocd_provenance.evidence.values import Evidence
 from argocd_provenance.oci.reference import Reference
-from argocd_provenance.policy.checks.holds import shown
+from argocd_provenance.policy.checks.holds import Check, checked, shown
 from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.model import Summary
 from argocd_provenance.policy.predicateplace import At
@@ -22,21 +22,28 @@ _TRACK = "SLSA_BUILD_LEVEL_"
 _SCHEMES = ("docker://", "oci://", "https://")
 
 
-def summary(question: Question, evidence: Evidence) -> Iterator[Finding | None]:
-    """A finding, or None, for each thing that the summary must say."""
+def summary(question: Question, evidence: Evidence) -> Iterator[Check]:
+    """A check for each thing that the summary must say."""
     wanted = question.demand.summary
     if wanted is None:
         return
     predicate = At("predicate", evidence.predicate)
-    yield _says("verifier", wanted.verifier, predicate.at("verifier", "id"))
-    yield _says("result", "PASSED", predicate.at("verificationResult"))
-    yield _resource(wanted, question.image, predicate.at("resourceUri"))
+    yield _check(_says("verifier", wanted.verifier, predicate.at("verifier", "id")), predicate.at("verifier", "id"))
+    yield _check(_says("result", "PASSED", predicate.at("verificationResult")), predicate.at("verificationResult"))
+    yield _check(_resource(wanted, question.image, predicate.at("resourceUri")), predicate.at("resourceUri"))
     if wanted.policy is not None:
-        yield _says("policy", wanted.policy, predicate.at("policy", "uri"))
+        yield _check(_says("policy", wanted.policy, predicate.at("policy", "uri")), predicate.at("policy", "uri"))
     if wanted.level is not None:
-        yield _level(wanted.level, predicate.at("verifiedLevels"))
+        yield _check(_level(wanted.level, predicate.at("verifiedLevels")), predicate.at("verifiedLevels"))
     if question.demand.max_age_days is not None:
-        yield _time(question.demand.max_age_days, question.today, predicate.at("timeVerified"))
+        yield _check(
+            _time(question.demand.max_age_days, question.today, predicate.at("timeVerified")),
+            predicate.at("timeVerified"),
+        )
+
+
+def _check(finding: Finding | None, place: At) -> Check:
+    return checked(f"a summary's {place.path.removeprefix('predicate.')}", _found(place), finding)
 
 
 def _says(what: str, wanted: str, place: At) -> Finding | None:
