@@ -58,6 +58,7 @@ fuzz-minute: $(VENV)/.test
 
 bench: $(VENV)/.runtime
 	$(BIN)/python benchmarks/rewrite.py
+	$(BIN)/python benchmarks/policies.py
 
 tools:
 	@TOOLS="$(TOOLS)" bash tests/peers/install
