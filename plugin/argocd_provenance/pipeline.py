@@ -27,6 +27,7 @@ from argocd_provenance.policy.model import EvidenceSource, Policy
 from argocd_provenance.policy.objectmatch import Carrier
 from argocd_provenance.policy.platforms import to_verify
 from argocd_provenance.policy.select import Application, Coverage, cover
+from argocd_provenance.policy.tree import tree
 from argocd_provenance.verdict import Finding
 
 # More threads than this wait for the same registries without being faster.
@@ -97,6 +98,8 @@ class Decided:
     decision: Decision
     digest: Digest | None = None
     pinned: str = ""
+    why: Callable[[], tuple[str, ...]] = field(default=tuple, repr=False, compare=False)
+    """The whole tree of the decision, as lines; made when it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,12 @@ class _Collected:
     rejected: dict[tuple[Digest, EvidenceSource], list[Rejected]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     faults: list[Finding] = field(default_factory=list)
+
+    def about(self, subject: Digest, policy: Policy) -> tuple[list[Evidence], list[Rejected]]:
+        """What was found about `subject` where `policy` looks for it: what was proved, and what was not."""
+        places = [(subject, source) for source in (_OWN, *policy.sources())]
+        evidence = [e for place in places for e in self.evidence.get(place, ())]
+        return evidence, [r for place in places for r in self.rejected.get(place, ())]
 
 
 class Run:
@@ -293,7 +302,17 @@ class Run:
             enforce=self._rules.enforce,
         )
         pinned = one.reference.pinned(one.digest) if decision.pins and one.digest is not None else ""
-        return Decided(one.reference.written, decision, one.digest, pinned)
+        return Decided(
+            one.reference.written, decision, one.digest, pinned, lambda: tuple(self._why(one, collected, subjects))
+        )
+
+    def _why(self, one: _Resolved, collected: _Collected, subjects: Mapping[str, _Subjects]) -> Iterator[str]:
+        for policy in one.coverage.policies:
+            asked = subjects.get(policy.origin, ())
+            for subject in asked if isinstance(asked, tuple) else ():
+                evidence, rejected = collected.about(subject, policy)
+                yield from tree(Image(one.reference, subject), policy, evidence, rejected, today=self._rules.today)
+        yield from dict.fromkeys(collected.notes)
 
     def _judge(self, one: _Resolved, policy: Policy, collected: _Collected, subjects: _Subjects) -> Judgement:
         """The judgement of `policy`: over every subject it asks about, all of which must pass.
@@ -304,9 +323,7 @@ class Run:
             return Judgement(allowed=False, findings=(subjects,), final=True)
         judgements = []
         for subject in subjects:
-            places = [(subject, source) for source in (_OWN, *policy.sources())]
-            evidence = [e for place in places for e in collected.evidence.get(place, ())]
-            rejected = [r for place in places for r in collected.rejected.get(place, ())]
+            evidence, rejected = collected.about(subject, policy)
             image = Image(one.reference, subject)
             judged = judge(image, policy, evidence, rejected, collected.notes, today=self._rules.today)
             if judged.exception is not None and subject == one.digest:

@@ -17,8 +17,8 @@ def place(field: ImageField) -> Place:
     return Place(field.kind, field.namespace, field.name, field.container, field.file, field.line, field.path)
 
 
-def image_report(decided: "Decided", where: Sequence[Place] = ()) -> ImageReport:
-    """What the report says of one reference."""
+def image_report(decided: "Decided", where: Sequence[Place] = (), *, tree: bool = False) -> ImageReport:
+    """What the report says of one reference; with `tree`, how every policy was decided too."""
     decision = decided.decision
     remark = ""
     if decision.exception is not None:
@@ -35,7 +35,7 @@ def image_report(decided: "Decided", where: Sequence[Place] = ()) -> ImageReport
         evidence=decision.used,
         findings=decision.findings,
         remark=remark,
-        checks=tuple(line for evidence in decision.used for line in explain(evidence)),
+        checks=(*(decided.why() if tree else ()), *(line for evidence in decision.used for line in explain(evidence))),
     )
 
 

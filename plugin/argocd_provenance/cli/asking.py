@@ -39,6 +39,7 @@ class Asked:
     offline: bool = False
     vsa: Path | None = None
     verifier_id: str = summary.VERIFIER
+    explain: bool = False
 
     def demands(self) -> Demands:
         """What the options demand of the evidence."""
@@ -81,7 +82,7 @@ def answer(asked: Asked, environment: Mapping[str, str], progress: gate.Progress
     )
     written = [summary.write(asked.vsa, one, ruled, asked.verifier_id) for one in decided.values()] if asked.vsa else []
     return Report(
-        worst_first([answers.image_report(one) for one in decided.values()]),
+        worst_first([answers.image_report(one, tree=asked.explain) for one in decided.values()]),
         notes=(*_notes(ruled.policies), *warnings, *written),
     )
 

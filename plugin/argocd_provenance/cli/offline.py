@@ -18,6 +18,7 @@ from argocd_provenance.policy.decision import Decision, decide
 from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.judge import judge
 from argocd_provenance.policy.select import Coverage
+from argocd_provenance.policy.tree import tree
 from argocd_provenance.report.model import Report
 from argocd_provenance.verdict import Finding, Outcome
 
@@ -44,7 +45,9 @@ def judge_bundle(asked: Asked, ruled: Operator, today: date) -> Report:
     notes = tuple(
         f"policy {p.name} is taken as matching: an artifact has no repository" for p in ruled.policies if asked.policies
     )
-    return Report((answers.image_report(Decided(typed, decision, digest)),), notes=notes)
+    why = [line for p in ruled.policies for line in tree(image, p, proved, rejected, today=today)]
+    told = answers.image_report(Decided(typed, decision, digest, why=lambda: tuple(why)), tree=asked.explain)
+    return Report((told,), notes=notes)
 
 
 def _artifact(typed: str) -> Artifact:

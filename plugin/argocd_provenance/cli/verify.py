@@ -82,7 +82,7 @@ def command(references: tuple[str, ...], config: Path | None, output: str, *, ex
     """  # noqa: D301 - \b is click's mark for text that is not re-wrapped
     from argocd_provenance.cli import asking, streams
 
-    asked = asking.Asked(references=references, config=config, **demands)  # type: ignore[arg-type]
+    asked = asking.Asked(references=references, config=config, explain=explain, **demands)  # type: ignore[arg-type]
     report = asking.answer(asked, os.environ, streams.Progress())
     streams.write_report(report, output, explain=explain, to_stdout=True)
     click.get_current_context().exit(report.exit_code)

@@ -40,20 +40,25 @@ def denial(question: Question, evidence: Sequence[Evidence]) -> list[Finding]:
     return [*nearest, *sorted(others)[: _SHOWN - 1]]
 
 
+def nearest_miss(question: Question, evidence: Sequence[Evidence]) -> int:
+    """How far the evidence that came nearest got; 0 where there is none of its kind."""
+    return max((misses(question, piece)[0] for piece in evidence if is_of_kind(question.demand, piece)), default=0)
+
+
 def missing(demands: Sequence[Demand], rejected: Sequence[Rejected], notes: Sequence[str]) -> list[Finding]:
     """Why nothing that is attached to the image proves anything."""
     looked = _in_one(notes)
     found = f"{_count(len(rejected), 'candidate')}, of which none verifies" if rejected else "nothing that is signed"
-    wanted = " and ".join(dict.fromkeys(_wanted(demand) for demand in demands))
+    asked = " and ".join(dict.fromkeys(wanted(demand) for demand in demands))
     unsigned = Finding(
         "unsigned",
         "nothing that is attached to the image verifies",
-        expected=wanted,
+        expected=asked,
         found=f"{found}{f'; {looked}' if looked else ''}",
         fix="sign the image in the pipeline that builds it, or deploy one that is signed; "
         f"{_KEPT if not rejected and _by_attest(demands) else ''}after signing, hard-refresh the Application",
     )
-    return [unsigned, *_rejections(rejected, wanted)]
+    return [unsigned, *_rejections(rejected, asked)]
 
 
 def _by_attest(demands: Sequence[Demand]) -> bool:
@@ -71,13 +76,13 @@ def _in_one(notes: Sequence[str]) -> str:
     return "; ".join([_LOOKED + ", ".join(places)] * bool(places) + others)
 
 
-def _rejections(rejected: Sequence[Rejected], wanted: str) -> list[Finding]:
+def _rejections(rejected: Sequence[Rejected], asked: str) -> list[Finding]:
     said = sorted({(r.source, r.code, r.reason, r.claimed_identity, r.claimed_predicate_type) for r in rejected})
     found = [
         Finding(
             "rejected",
             f"evidence was found, and it does not verify [{code}]: {reason}",
-            expected=wanted,
+            expected=asked,
             found=_claimed(source, identity, kind),
             fix="sign the image again with a signer that the policy trusts; see the reason",
         )
@@ -91,20 +96,20 @@ def _rejections(rejected: Sequence[Rejected], wanted: str) -> list[Finding]:
 
 
 def _claimed(source: str, identity: str, kind: str) -> str:
-    claims = [f"claims to be by {_plain(identity)}" if identity else "", f"of type {_plain(kind)}" if kind else ""]
-    return ", ".join(part for part in (_plain(source) or "a candidate", *claims) if part)
+    claims = [f"claims to be by {plain(identity)}" if identity else "", f"of type {plain(kind)}" if kind else ""]
+    return ", ".join(part for part in (plain(source) or "a candidate", *claims) if part)
 
 
 def _of_other_kind(demand: Demand, evidence: Sequence[Evidence]) -> Finding:
     code, what = _NOT_THERE[demand.kind]
     verified = sorted({piece.predicate_type or "a cosign signature" for piece in evidence})
-    listed = ", ".join(_plain(kind) for kind in verified[:5]) + (
+    listed = ", ".join(plain(kind) for kind in verified[:5]) + (
         f" and {len(verified) - 5} more" if len(verified) > 5 else ""
     )
     return Finding(
         code,
         f"something verifies, but it is not {what} that the policy asks for",
-        expected=_wanted(demand),
+        expected=wanted(demand),
         found=listed or "nothing",
         fix=f"attach {what} in the pipeline that builds the image",
     )
@@ -125,7 +130,7 @@ def _not_pushed(demand: Demand, evidence: Sequence[Evidence]) -> list[Finding]:
         Finding(
             "not-pushed",
             "this workflow's repository signed the image, and no attestation is in the registry",
-            expected=_wanted(demand),
+            expected=wanted(demand),
             found=f"a signature by {describe(by[0])}, and no attestation; what GitHub itself may keep is not asked for",
             fix=_PUSH,
         )
@@ -142,7 +147,8 @@ def _too_few(demand: Demand, good: int) -> Finding:
     )
 
 
-def _wanted(demand: Demand) -> str:
+def wanted(demand: Demand) -> str:
+    """What the demand asks for, in words."""
     what = _NOT_THERE[demand.kind][1]
     types = f" of type {' or '.join(sorted(demand.predicate_types))}" if demand.predicate_types else ""
     others = f" or {len(demand.by) - 1} more" if len(demand.by) > 1 else ""
@@ -153,5 +159,6 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Foreign text without what would move a terminal's cursor, at most 300 characters of it."""
     return "".join(letter if letter.isprintable() else "?" for letter in text[:300])

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from argocd_provenance.evidence.values import Evidence, Rejected
-from argocd_provenance.policy.explain import denial, missing
+from argocd_provenance.policy.explain import denial, missing, nearest_miss
 from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.policyresult import policy_result
 from argocd_provenance.policy.model import Authority, Demand, Policy, PolicyException
@@ -18,6 +18,9 @@ from argocd_provenance.policy.question import Question
 from argocd_provenance.policy.satisfy import satisfying
 from argocd_provenance.policy.vex import accepted, is_vex
 from argocd_provenance.verdict import Finding
+
+# A demand that is satisfied counts for more than any that is not.
+_PASSED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Judgement:
     """No evidence could change it: `static: fail`."""
     open: bool = False
     """Allowed, but more evidence could change it: a policy over all that was found, which may have upper limits."""
+    reached: int = 0
+    """How far it got: checks that were passed, of all demands."""
 
 
 def judge(
@@ -54,23 +59,34 @@ def judge(
     """
     if policy.mode == "pin" and not policy.authorities:
         return Judgement(allowed=True, weak=True)
-    about = tuple(sorted((e for e in evidence if e.subject == image.digest), key=_order))
-    tried = [_authority(image, policy, authority, about, rejected, notes, today) for authority in policy.authorities]
+    held = about(image, evidence)
+    tried = [_authority(image, policy, authority, held, rejected, notes, today) for authority in policy.authorities]
     allowed = [judgement for judgement in tried if judgement.allowed]
     if allowed and policy.over is None:
         return min(allowed, key=lambda judgement: judgement.weak)
     if allowed:
         matched = [one for one, judgement in zip(policy.authorities, tried, strict=True) if judgement.allowed]
-        tried = [_overall(image, policy, matched, about, today)]
+        tried = [_overall(image, policy, matched, held, today)]
         if tried[0].allowed:
             return tried[0]
-    nearest = min(tried, key=lambda judgement: (judgement.final, len(judgement.findings)))
-    findings = nearest.findings
+    nearest = min(tried, key=lambda judgement: (judgement.final, -judgement.reached, len(judgement.findings)))
+    findings = _and_others(nearest, policy, tried)
     exception = _exception(image, policy, today)
     if isinstance(exception, PolicyException):
         return Judgement(allowed=True, exception=exception)
     expired = (exception,) if exception is not None else ()
     return Judgement(allowed=False, findings=(*findings, *expired), final=all(j.final for j in tried))
+
+
+def about(image: Image, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """The evidence about `image`, in an order that is the same however it came."""
+    return tuple(sorted((e for e in evidence if e.subject == image.digest), key=_order))
+
+
+def question(demand: Demand, image: Image, policy: Policy, evidence: Sequence[Evidence], today: date) -> Question:
+    """What `policy` asks of each piece of `evidence` by one of its demands."""
+    beside = _beside(demand, image, evidence)
+    return Question(demand, image, policy.subject_name, today, policy.builders, beside)
 
 
 def _authority(
@@ -88,21 +104,37 @@ def _authority(
         return Judgement(allowed=False, findings=(_refused(authority),), final=True)
     used: list[Evidence] = []
     findings: list[Finding] = []
-    unmet = 0
+    unmet = reached = 0
     for demand in authority.demands:
-        question = Question(
-            demand, image, policy.subject_name, today, policy.builders, _beside(demand, image, evidence)
-        )
-        satisfied = satisfying(question, evidence)
+        asked = question(demand, image, policy, evidence, today)
+        satisfied = satisfying(asked, evidence)
         used += [piece for piece in satisfied if piece not in used]
         if not satisfied:
             unmet += 1
-            findings += denial(question, evidence)
+            findings += denial(asked, evidence)
+        reached += _PASSED if satisfied else nearest_miss(asked, evidence)
     if not unmet:
         return Judgement(allowed=True, used=tuple(used))
     if not evidence:
         findings = missing(authority.demands, rejected, notes)
-    return Judgement(allowed=False, findings=tuple(dict.fromkeys(findings)))
+    return Judgement(allowed=False, findings=tuple(dict.fromkeys(findings)), reached=reached)
+
+
+def _and_others(nearest: Judgement, policy: Policy, tried: Sequence[Judgement]) -> tuple[Finding, ...]:
+    """The findings of the nearest authority; where there are several, the first says which, and how the others fared."""
+    if len(tried) == 1 or not nearest.findings:
+        return nearest.findings
+    names = [authority.name or f"number {place}" for place, authority in enumerate(policy.authorities, 1)]
+    others = [
+        f"{name}: {', '.join(dict.fromkeys(finding.code for finding in judgement.findings))}"
+        for name, judgement in zip(names, tried, strict=True)
+        if judgement is not nearest
+    ]
+    mine = next(name for name, judgement in zip(names, tried, strict=True) if judgement is nearest)
+    first, *rest = nearest.findings
+    told = f"{first.found}; authority {mine} came nearest, of the others {'; '.join(others[:3])}"
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    return (Finding(first.code, first.message, first.expected, told + more, first.fix), *rest)
 
 
 def _overall(
