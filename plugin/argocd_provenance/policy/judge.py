@@ -12,8 +12,8 @@ from typing import Any
 from argocd_provenance.evidence.values import Evidence, Rejected
 from argocd_provenance.policy.explain import denial, missing, nearest_miss
 from argocd_provenance.policy.imagepatterns import Image
-from argocd_provenance.policy.policyresult import policy_result
 from argocd_provenance.policy.model import Authority, Demand, Policy, PolicyException
+from argocd_provenance.policy.policyresult import policy_result
 from argocd_provenance.policy.question import Question
 from argocd_provenance.policy.satisfy import satisfying
 from argocd_provenance.policy.vex import accepted, is_vex
