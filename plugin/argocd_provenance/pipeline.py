@@ -91,6 +91,14 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class Why:
+    """How a decision came about: the tree of it as lines, and all evidence that verified, whether it counted or not."""
+
+    lines: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """What was decided about one reference as written; `pinned` is empty where it stays as written."""
 
@@ -98,8 +106,8 @@ class Decided:
     decision: Decision
     digest: Digest | None = None
     pinned: str = ""
-    why: Callable[[], tuple[str, ...]] = field(default=tuple, repr=False, compare=False)
-    """The whole tree of the decision, as lines; made when it is asked for."""
+    why: Callable[[], Why] = field(default=Why, repr=False, compare=False)
+    """How it came about; made when it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,17 +310,18 @@ class Run:
             enforce=self._rules.enforce,
         )
         pinned = one.reference.pinned(one.digest) if decision.pins and one.digest is not None else ""
-        return Decided(
-            one.reference.written, decision, one.digest, pinned, lambda: tuple(self._why(one, collected, subjects))
-        )
+        return Decided(one.reference.written, decision, one.digest, pinned, lambda: self._why(one, collected, subjects))
 
-    def _why(self, one: _Resolved, collected: _Collected, subjects: Mapping[str, _Subjects]) -> Iterator[str]:
+    def _why(self, one: _Resolved, collected: _Collected, subjects: Mapping[str, _Subjects]) -> Why:
+        lines: list[str] = []
+        seen: dict[Digest, Evidence] = {}
         for policy in one.coverage.policies:
             asked = subjects.get(policy.origin, ())
             for subject in asked if isinstance(asked, tuple) else ():
                 evidence, rejected = collected.about(subject, policy)
-                yield from tree(Image(one.reference, subject), policy, evidence, rejected, today=self._rules.today)
-        yield from dict.fromkeys(collected.notes)
+                lines += tree(Image(one.reference, subject), policy, evidence, rejected, today=self._rules.today)
+                seen.update((piece.digest, piece) for piece in evidence)
+        return Why((*lines, *dict.fromkeys(collected.notes)), tuple(seen.values()))
 
     def _judge(self, one: _Resolved, policy: Policy, collected: _Collected, subjects: _Subjects) -> Judgement:
         """The judgement of `policy`: over every subject it asks about, all of which must pass.

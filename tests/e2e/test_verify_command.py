@@ -14,7 +14,7 @@ import pytest
 from argocd_provenance.demo.sigstore import encode, statement
 from argocd_provenance.demo.world import provenance
 from support.scenario import IDENTITY, SLSA, Scenario
-from support.shop import API, WEB, policy, shop
+from support.shop import API, PROVENANCE, WEB, copy_bundle, policy, shop
 
 ISSUER = "https://token.actions.githubusercontent.com"
 BY = ("--certificate-identity", IDENTITY, "--certificate-oidc-issuer", ISSUER)
@@ -332,6 +332,38 @@ def _no_sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         patched.setattr(socket.socket, "connect", refuse)
         patched.setattr(socket, "getaddrinfo", refuse)
         yield
+
+
+class TestTree:
+    """``--explain`` prints how the decision came about, of a denial too."""
+
+    def test_a_denial_shows_every_check_and_the_predicate(self, here: Scenario) -> None:
+        """What held and what did not, with the place it was read from."""
+        asked = PROVENANCE.replace("}]}", '}], trigger: release, where: predicate.runDetails.builder.id == "x"}')
+        (here.folder / "strict.yaml").write_text(policy(asked, name="strict").replace("REGISTRY", here.registry.host))
+        code, told, _ = verify(here, "REGISTRY/acme/web:v1", "--policy", "strict.yaml", "--explain", config=True)
+
+        assert code == 4
+        for line in (
+            "policy strict (strict.yaml:1), mode enforce",
+            "NO spec.require[0].provenance: SLSA provenance by github.com/acme/shop",
+            "ok signed by github.com/acme/shop/.github/workflows/build.yml@refs/heads/main",
+            "ok certificate and predicate agree",
+            "NO [wrong-trigger] trigger release: push (1.3.6.1.4.1.57264.1.20)",
+            'NO [where-failed] predicate.runDetails.builder.id == "x": it is false',
+            'predicate = {"buildDefinition"',
+        ):
+            assert line in told, line
+
+    def test_a_denial_shows_what_did_not_verify(self, here: Scenario) -> None:
+        """And where was looked."""
+        copy_bundle(here, "acme/web:v1", here.registry.push_image("acme/copied", "v1", [b"another"]), "acme/copied")
+        code, told, _ = verify(here, "REGISTRY/acme/copied:v1", "--explain", config=True)
+
+        assert code == 4
+        assert "nothing of this kind verifies" in told
+        assert "[other-subject]" in told
+        assert "looked at:" in told
 
 
 class TestSummaries:

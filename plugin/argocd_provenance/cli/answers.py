@@ -20,6 +20,8 @@ def place(field: ImageField) -> Place:
 def image_report(decided: "Decided", where: Sequence[Place] = (), *, tree: bool = False) -> ImageReport:
     """What the report says of one reference; with `tree`, how every policy was decided too."""
     decision = decided.decision
+    why = decided.why() if tree else None
+    seen = why.evidence if why is not None else decision.used
     remark = ""
     if decision.exception is not None:
         exception = decision.exception
@@ -35,7 +37,7 @@ def image_report(decided: "Decided", where: Sequence[Place] = (), *, tree: bool 
         evidence=decision.used,
         findings=decision.findings,
         remark=remark,
-        checks=(*(decided.why() if tree else ()), *(line for evidence in decision.used for line in explain(evidence))),
+        checks=(*(why.lines if why is not None else ()), *(line for evidence in seen for line in explain(evidence))),
     )
 
 

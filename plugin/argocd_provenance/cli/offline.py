@@ -13,7 +13,7 @@ from argocd_provenance.evidence.parts import Candidate
 from argocd_provenance.evidence.values import Evidence, Rejected
 from argocd_provenance.evidence.verify import Verifier
 from argocd_provenance.oci.reference import Reference
-from argocd_provenance.pipeline import Decided
+from argocd_provenance.pipeline import Decided, Why
 from argocd_provenance.policy.decision import Decision, decide
 from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.judge import judge
@@ -45,8 +45,10 @@ def judge_bundle(asked: Asked, ruled: Operator, today: date) -> Report:
     notes = tuple(
         f"policy {p.name} is taken as matching: an artifact has no repository" for p in ruled.policies if asked.policies
     )
-    why = [line for p in ruled.policies for line in tree(image, p, proved, rejected, today=today)]
-    told = answers.image_report(Decided(typed, decision, digest, why=lambda: tuple(why)), tree=asked.explain)
+    lines = [line for p in ruled.policies for line in tree(image, p, proved, rejected, today=today)]
+    told = answers.image_report(
+        Decided(typed, decision, digest, why=lambda: Why(tuple(lines), tuple(proved))), tree=asked.explain
+    )
     return Report((told,), notes=notes)
 
 
