@@ -16,6 +16,8 @@ from argocd_provenance.evidence.values import Certificate
 
 FULCIO = "1.3.6.1.4.1.57264.1."
 GITHUB = "https://token.actions.githubusercontent.com"
+GITHUB_RELEASES = "https://dotcom.releases.github.com"
+"""Who signs what an immutable release holds (`gh release verify`); it counts as its own issuer."""
 _USERNAME = FULCIO + "7"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _RAW_ARCS = range(1, 7)
@@ -88,6 +90,9 @@ def read(certificate: x509.Certificate) -> Certificate:
     if 1 in said and 8 in said and said[1] != said[8]:
         raise Refused("verification", f"the certificate names two issuers: {said[1]!r} and {said[8]!r}")
     issuer = said.get(8) or said.get(1) or ""
+    if not said and identity == GITHUB_RELEASES:
+        # GitHub's own certificate for immutable releases: no token vouched for it, and no extension of Fulcio's is in it.
+        issuer = identity
     if not issuer or not identity:
         raise Refused("verification", "the certificate names no identity or no issuer")
     claims, read_from = {}, {}

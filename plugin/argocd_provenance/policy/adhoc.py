@@ -10,7 +10,12 @@ from argocd_provenance.evidence.values import KeyAnchor
 from argocd_provenance.policy.imagepatterns import ImagePattern
 from argocd_provenance.policy.model import Authority, Demand, DemandKind, Policy, Source
 from argocd_provenance.policy.patterns import BadPatternError, Exact, Expression, Glob, Pattern
-from argocd_provenance.policy.predicates import PROVENANCE_TYPES, SHORT_NAMES, predicate_type
+from argocd_provenance.policy.predicates import (
+    PROVENANCE_TYPES,
+    SHORT_NAMES,
+    VERIFICATION_SUMMARY,
+    predicate_types,
+)
 from argocd_provenance.policy.require import source_url
 from argocd_provenance.policy.signers import DEFAULT_DOMAIN, IdentitySigner, KeySigner, Signer
 
@@ -99,11 +104,13 @@ def _content(demands: Demands) -> tuple[DemandKind, frozenset[str]]:
         return "signature", frozenset()
     if demands.type == "provenance":
         return "provenance", frozenset()
-    found = predicate_type(demands.type)
-    if found is None:
+    found = predicate_types(demands.type)
+    if VERIFICATION_SUMMARY in found:
+        raise UsageError("--type vsa says nothing of verifier and result; write a policy with `summary: {verifier: …}`")
+    if not found:
         known = ", ".join(("signature", "provenance", *SHORT_NAMES))
         raise UsageError(f"--type {demands.type!r} is no predicate type; give a URI, or one of {known}")
-    return ("provenance" if found in PROVENANCE_TYPES else "attestation"), frozenset({found})
+    return ("provenance" if found <= PROVENANCE_TYPES else "attestation"), found
 
 
 def _source(demands: Demands) -> Source:

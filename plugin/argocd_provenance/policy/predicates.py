@@ -7,6 +7,9 @@ test results, what GitHub says of an immutable release, and SLSA's verification 
 from argocd_provenance.evidence.values import PROVENANCE_V01, PROVENANCE_V02, PROVENANCE_V1
 
 VERIFICATION_SUMMARY = "https://slsa.dev/verification_summary/v1"
+RELEASE = "https://in-toto.io/attestation/release/v0.2"
+# What GitHub wrote before, and means the same.
+_EARLIER = {RELEASE: ("https://in-toto.io/attestation/release/v0.1",)}
 
 SHORT_NAMES = {
     "custom": "https://cosign.sigstore.dev/attestation/v1",
@@ -21,7 +24,7 @@ SHORT_NAMES = {
     "openvex": "https://openvex.dev/ns",
     "vsa": VERIFICATION_SUMMARY,
     "test-result": "https://in-toto.io/attestation/test-result/v0.1",
-    "release": "https://in-toto.io/attestation/release/v0.1",
+    "release": RELEASE,
 }
 
 PROVENANCE_TYPES = frozenset({PROVENANCE_V1, PROVENANCE_V02, PROVENANCE_V01})
@@ -32,3 +35,10 @@ def predicate_type(written: str) -> str | None:
     if written in SHORT_NAMES:
         return SHORT_NAMES[written]
     return written if "://" in written and " " not in written else None
+
+
+def predicate_types(written: str) -> frozenset[str]:
+    """All predicate types that `written` stands for: a URI for itself, ``release`` for its earlier version too."""
+    found = predicate_type(written)
+    earlier = _EARLIER.get(found, ()) if found is not None and written in SHORT_NAMES else ()
+    return frozenset({found, *earlier}) if found is not None else frozenset()

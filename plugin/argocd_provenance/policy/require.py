@@ -8,7 +8,7 @@ from argocd_provenance.policy.expression import BadExpressionError, CelExpressio
 from argocd_provenance.policy.fields import Reading, pattern
 from argocd_provenance.policy.model import Demand, Source, Summary
 from argocd_provenance.policy.patterns import Glob
-from argocd_provenance.policy.predicates import SHORT_NAMES, VERIFICATION_SUMMARY, predicate_type
+from argocd_provenance.policy.predicates import SHORT_NAMES, VERIFICATION_SUMMARY, predicate_types
 from argocd_provenance.policy.signerfields import signers
 from argocd_provenance.policy.signers import Signer
 
@@ -165,7 +165,7 @@ def _types(field: Field | None) -> frozenset[str]:
     if field is None:
         return frozenset()
     written = field.text()
-    found = predicate_type(written) if written else None
-    if written and found is None:
+    found = predicate_types(written)
+    if written and not found:
         field.fault(f"is {written!r}; it must be a predicate type (a URI) or one of {', '.join(SHORT_NAMES)}")
-    return frozenset({found}) if found else frozenset()
+    return found

@@ -76,6 +76,14 @@ class TestRead:
 
         assert "sourceRepositoryURI" not in said.claims
 
+    def test_github_releases_vouch_for_themselves(self) -> None:
+        """Their certificate has no extension of Fulcio's at all; with any, it is somebody else's."""
+        name = "https://dotcom.releases.github.com"
+
+        assert read(identity=name, issuer=None).issuer == name
+        assert refusal(identity=name, issuer=None, claims={20: "push"}) == "verification"
+        assert refusal(identity="https://other.releases.github.com", issuer=None) == "verification"
+
     @pytest.mark.parametrize("issuer", [{1: None}, {8: None}])
     def test_one_issuer_extension_is_enough(self, issuer: dict[int, None]) -> None:
         """N9: older certificates have .1 only, and .1 is deprecated."""

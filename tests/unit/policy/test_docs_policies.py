@@ -78,7 +78,7 @@ SPDX, VULN, VEX = (
     "https://cosign.sigstore.dev/attestation/vuln/v1",
     "https://openvex.dev/ns",
 )
-TEST, RELEASE = "https://in-toto.io/attestation/test-result/v0.1", "https://in-toto.io/attestation/release/v0.1"
+TEST, RELEASE = "https://in-toto.io/attestation/test-result/v0.1", "https://in-toto.io/attestation/release/v0.2"
 VSA = "https://slsa.dev/verification_summary/v1"
 SUMMARY = {
     "verifier": {"id": "https://verifier.acme.example"}, "policy": {"uri": "https://acme.example/policies/prod"},
@@ -87,7 +87,7 @@ SUMMARY = {
 }  # fmt: skip
 SCAN = {"scanner": {"result": {"Results": [{"Vulnerabilities": [{"VulnerabilityID": "CVE-1", "Severity": "HIGH"}]}]}}}
 ACCEPTS = {"statements": [{"vulnerability": {"name": "CVE-1"}, "status": "not_affected"}]}
-GITHUB_RELEASES = person("https://dotcom.releases.github.com", "https://fulcio.githubapp.com")
+GITHUB_RELEASES = person("https://dotcom.releases.github.com", "https://dotcom.releases.github.com")
 VERIFIER, SECURITY = person("verifier@acme.example"), person("security@acme.example")
 ALICE, BOB = evidence(signer=person("alice@acme.example")), evidence(signer=person("bob@acme.example"))
 FORK = certificate(

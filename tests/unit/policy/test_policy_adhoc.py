@@ -29,6 +29,7 @@ class TestDemands:
             {**WHO, "key": b"x"},
             {**WHO, "log": False},
             {**WHO, "type": "nonsense"},
+            {**WHO, "type": "vsa"},
             {**WHO, "source_ref": ""},
             {**WHO, "source_repository": "acme/shop"},
             {"certificate_identity_regexp": "(", "certificate_oidc_issuer": ISSUER},

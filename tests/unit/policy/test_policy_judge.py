@@ -1,14 +1,17 @@
 """Evidence against one demand: each expectation allows what fits, and denies the next best thing."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from argocd_provenance.evidence.values import PROVENANCE_V1, Certificate, KeyAnchor, Rejected
 from argocd_provenance.policy.judge import judge
+from argocd_provenance.policy.model import Authority
 from unit.policy.builders import (
     BUILD_TYPE,
     BY,
+    CLAIMS,
     COMMIT,
     GENERATOR,
     ISSUER,
@@ -561,3 +564,30 @@ class TestMessages:
         finding = verdict(built(f"buildType: {BUILD_TYPE}"), evidence("provenance", predicate=predicate)).findings[0]
 
         assert finding.found.isprintable()
+
+
+class TestNearestMiss:
+    def test_a_wrong_signer_names_the_field_that_differs(self) -> None:
+        """The first of the certificate that does not fit, by its name, with its OID."""
+        said = {**CLAIMS, "sourceRepositoryRef": "refs/heads/try"}
+        who = Certificate(SAN, ISSUER, said, {"sourceRepositoryRef": "1.3.6.1.4.1.57264.1.14"})
+        (finding,) = verdict(SIGNED, evidence(signer=who)).findings
+
+        assert "what differs is sourceRepositoryRef: refs/heads/try (1.3.6.1.4.1.57264.1.14)" in finding.found
+
+    def test_of_several_authorities_the_one_that_came_nearest_speaks(self) -> None:
+        """And says how the others fared."""
+        one = policy(SIGNED.replace("refs/heads/main", "refs/tags/v1"))
+        far = policy("signature: {by: [{identity: {issuer: https://x.example, subject: somebody}}]}")
+        several = replace(
+            one,
+            authorities=(
+                replace(far.authorities[0], name="far"),
+                replace(one.authorities[0], name="near"),
+                Authority(name="never", static="fail"),
+            ),
+        )
+        (finding,) = judge(image(), several, [evidence()], today=TODAY).findings
+
+        assert "refs/tags/v1" in finding.expected
+        assert "authority near came nearest, of the others far: wrong-signer; never: static-fail" in finding.found
