@@ -1,6 +1,10 @@
 """What docs/install.md says, done to a Kubernetes API on which Argo CD's own install manifests were applied."""
 
+import json
+import os
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +14,7 @@ import pytest
 from support.argocd.asking import ROOT
 from support.argocd.cluster import module_folder
 from support.kubernetes import Kubernetes
+from support.processes import program
 
 pytestmark = pytest.mark.cluster
 INSTRUCTIONS = (ROOT / "docs" / "install.md").read_text()
@@ -35,8 +40,8 @@ def install_argo_cd(kube: Kubernetes) -> None:
 def documented(kube: Kubernetes, command: str, stdin: str = "") -> str:
     """Run a command that docs/install.md has word for word, as its reader would from the checkout; what it prints."""
     assert command in INSTRUCTIONS
-    program, *words = shlex.split(command)
-    assert program == "kubectl"
+    called, *words = shlex.split(command)
+    assert called == "kubectl"
     done = kube.kubectl(*[word.replace("argocd/", f"{ROOT}/argocd/") for word in words], stdin=stdin)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -105,3 +110,59 @@ def test_a_sample_is_taken_by_the_api(kube: Kubernetes, sample: str) -> None:
     done = kube.kubectl("apply", "--server-side", "--validate=strict", "--dry-run=server", "-f", str(path))
 
     assert done.returncode == 0, done.stderr
+
+
+class TestDoctor:
+    """``doctor`` from a laptop, by kubectl."""
+
+    def test_an_installation_by_the_instructions_has_nothing_wrong(self, kube: Kubernetes, tmp_path: Path) -> None:
+        """But for what an example leaves open: a tag, and nothing that requires the plugin."""
+        documented(kube, "kubectl apply --server-side --field-manager=argocd-provenance -k argocd/")
+
+        code, found = doctor(kube, tmp_path)
+
+        assert code == 0
+        assert set(found) == {"sidecar-image-by-tag", "plugin-not-required"}
+
+    def test_faults_are_found_where_they_are(self, kube: Kubernetes, tmp_path: Path) -> None:
+        """An Application with a wrong name, and a caller that waits too short."""
+        documented(kube, "kubectl apply --server-side --field-manager=argocd-provenance -k argocd/")
+        data = {"controller.repo.server.timeout.seconds": "30", "server.repo.server.timeout.seconds": "30"}
+        params = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "argocd-cmd-params-cm", "namespace": "argocd"},
+        }
+        kube.apply({**params, "data": data})
+        source = {"repoURL": "https://git.example.com/x", "path": ".", "plugin": {"name": "argocd-provenance-v1"}}
+        to = {"server": "https://kubernetes.default.svc", "namespace": "x"}
+        kube.apply(
+            {
+                "apiVersion": "argoproj.io/v1alpha1",
+                "kind": "Application",
+                "metadata": {"name": "misnamed", "namespace": "argocd"},
+                "spec": {"project": "default", "source": source, "destination": to},
+            }
+        )
+
+        code, found = doctor(kube, tmp_path)
+
+        kube.delete("argoproj.io/v1alpha1", "Application", "misnamed", "argocd")
+        kube.apply({**params, "data": {}})
+        assert code == 4
+        assert found["application-plugin-name"] == "Application argocd/misnamed"
+        assert found["deadline-too-long"].startswith("ConfigMap argocd-cmd-params-cm, ")
+
+
+def doctor(kube: Kubernetes, folder: Path) -> tuple[int, dict[str, str]]:
+    """Exit code and where each finding is, by its code; the `kubectl` on its PATH is the one of `Kubernetes`."""
+    kubectl = folder / "kubectl"
+    kubectl.write_text(f'#!/bin/sh\nexec {program("argocd-kube", "tests/argocd/build")} kubectl "$@"\n')
+    kubectl.chmod(0o755)
+    command = [sys.executable, "-I", "-m", "argocd_provenance", "doctor", "--kubeconfig", str(kube.kubeconfig)]
+    environment = {"PATH": f"{folder}:{os.environ['PATH']}", "HOME": str(folder)}
+    done = subprocess.run(
+        [*command, "--output", "json"], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stderr == ""
+    return done.returncode, {one["code"]: one["where"] for one in json.loads(done.stdout)["findings"]}

@@ -16,6 +16,7 @@ COMMANDS = {
     "hook": "Verify again at sync time what generate verified.",
     "trust": "Show trusted roots and their age, refresh them, import others.",
     "serve": "Keep a process ready that runs generate for the plugin.",
+    "doctor": "Check an installation, in the sidecar or in a cluster.",
     "demo": "Show the whole product on loopback, without network.",
 }
 PLAIN = (["generate", "."], ["generate", "-"])

@@ -38,9 +38,11 @@ def as_text(found: Sequence[Found]) -> str:
     said = [f"{count} {weight}{'' if count == 1 else 's'}" for weight, count in counts.items() if count]
     lines = [f"doctor: {', '.join(said) or 'nothing is wrong'}"]
     for one in found:
-        lines.append(f" {_WORDS[one.weight]} {one.where} [{one.code}] {one.message}")
+        first, *more = one.message.splitlines() or [""]
+        lines.append(f" {_WORDS[one.weight]} {one.where} [{one.code}] {first}")
+        lines += [f"       {line}" for line in more]
         lines += [f"       Fix: {one.fix}"] if one.fix else []
-    return "".join("".join(c if c.isprintable() else "�" for c in line) + "\n" for line in lines)
+    return "".join("".join(c if c.isprintable() else "\ufffd" for c in line) + "\n" for line in lines)
 
 
 def as_json(found: Sequence[Found], code: int) -> str:

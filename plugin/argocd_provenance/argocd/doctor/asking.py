@@ -13,8 +13,8 @@ from argocd_provenance.oci.reference import Digest, Reference
 from argocd_provenance.oci.settings import HostSettings
 from argocd_provenance.policy.model import Policy
 
-# Sigstore's own roots change about twice a year.
-_OLD = timedelta(days=400)
+# Sigstore's own keys stay in use for a year or two.
+_OLD = timedelta(days=730)
 _SOON = timedelta(days=30)
 # Nobody has such a tag: a registry that says so was reached, and took the credential.
 _TAG = "argocd-provenance-doctor"
@@ -30,14 +30,11 @@ class Registry(Protocol):
 def repositories(policies: Iterable[Policy], hosts: Iterable[HostSettings]) -> list[str]:
     """One repository of each host that may be asked: what a policy names literally, as far as it does."""
     found: dict[str, str] = {}
-    for policy in policies:
-        for pattern in policy.images:
-            host, _, path = str(pattern).partition("/")
-            literal = path.partition("*")[0].partition(":")[0].partition("@")[0]
-            if host not in policy.hosts() or not path:
-                continue
-            known = literal if literal == path.partition(":")[0].partition("@")[0] else f"{literal.rpartition('/')[0]}/{_TAG}"
-            found.setdefault(host, known.strip("/"))
+    for pattern in (pattern for policy in policies for pattern in policy.images):
+        host, _, path = pattern.repository.text.partition("/")
+        if pattern.host is not None:
+            literal, star, _ = path.partition("*")
+            found.setdefault(host, f"{literal.rpartition('/')[0]}/{_TAG}".lstrip("/") if star else literal)
     for settings in hosts:
         if settings.host != "*":
             found.setdefault(settings.host, _TAG)
@@ -58,11 +55,17 @@ def judge_registries(
             continue
         except Unauthorized as error:
             yield Complaint(
-                "registry-unauthorized", name, str(error), "check the credential above; a registry may also say this of what it has not"
+                "registry-unauthorized",
+                name,
+                str(error),
+                "check the credential above; a registry may also say this of what it has not",
             )
         except (RegistryError, DeadlineExceeded) as error:
             yield Complaint(
-                "registry-unreachable", name, str(error), "check egress, proxy, mirror and caFile; every image there is refused until then"
+                "registry-unreachable",
+                name,
+                str(error),
+                "check egress, proxy, mirror and caFile; every image there is refused until then",
             )
 
 
@@ -70,13 +73,17 @@ def judge_roots(domains: Mapping[str, TrustDomain], places: Mapping[str, str], n
     """How old each trusted root is, and whether one of its keys ends soon."""
     for name, domain in domains.items():
         facts = rootfacts.facts(domain.root, now)
-        since = "does not say since when" if facts.newest is None else f"newest key {rootfacts.age(facts.newest, now)} old"
-        yield Complaint("trust-root", name, f"{places.get(name, '')}: {since}; requires {', '.join(sorted(domain.requires))}")
+        since = (
+            "does not say since when" if facts.newest is None else f"newest key {rootfacts.age(facts.newest, now)} old"
+        )
+        yield Complaint(
+            "trust-root", name, f"{places.get(name, '')}: {since}; requires {', '.join(sorted(domain.requires))}"
+        )
         newest = facts.newest.astimezone(UTC) if facts.newest else now
         if now - newest > _OLD or (facts.ends is not None and facts.ends - now < _SOON):
             yield Complaint(
                 "trust-root-old",
                 name,
-                "its newest key is older than a year, or a key in use ends within a month",
+                "its newest key is older than two years, or a key in use ends within a month",
                 "argocd-provenance trust update, or take the newest from who runs the instance",
             )

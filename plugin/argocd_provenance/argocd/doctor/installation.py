@@ -43,7 +43,9 @@ def judge_installation(read: Installation) -> Iterator[Complaint]:
     for pod in servers:
         yield from _judge_pod(pod)
     for fault in read.config_faults:
-        yield Complaint("config-unusable", "ConfigMap argocd-provenance-config", fault, "until then every render is refused")
+        yield Complaint(
+            "config-unusable", "ConfigMap argocd-provenance-config", fault, "until then every render is refused"
+        )
     if servers:
         yield from _judge_limits(read)
     yield from judge_applications(read.applications)
@@ -68,11 +70,16 @@ def _is_repo_server(name: str, pod: Mapping[str, Any]) -> bool:
 
 def _judge_pod(pod: Mapping[str, Any]) -> Iterator[Complaint]:
     where = "Deployment argocd-repo-server"
-    plugins = [c for c in pod["containers"] if any(w.endswith(_SERVER) for w in (*c.get("command", ()), *c.get("args", ())))]
+    plugins = [
+        c for c in pod["containers"] if any(w.endswith(_SERVER) for w in (*c.get("command", ()), *c.get("args", ())))
+    ]
     ours = [c for c in plugins if c["name"] == PLUGIN or "argocd-provenance" in c.get("image", "")]
     if not ours:
         yield Complaint(
-            "sidecar-missing", where, "has no sidecar of ours", "kubectl apply --server-side -k argocd/ (docs/install.md)"
+            "sidecar-missing",
+            where,
+            "has no sidecar of ours",
+            "kubectl apply --server-side -k argocd/ (docs/install.md)",
         )
     for container in ours:
         yield from _judge_sidecar(container, pod, f"{where}, container {container['name']}")
@@ -89,16 +96,28 @@ def _judge_pod(pod: Mapping[str, Any]) -> Iterator[Complaint]:
 def _judge_sidecar(container: Mapping[str, Any], pod: Mapping[str, Any], where: str) -> Iterator[Complaint]:
     if "@sha256:" not in container.get("image", ""):
         yield Complaint(
-            "sidecar-image-by-tag", where, f"runs {container.get('image')}: a tag can move", "name the image by its digest"
+            "sidecar-image-by-tag",
+            where,
+            f"runs {container.get('image')}: a tag can move",
+            "name the image by its digest",
         )
-    user = (container.get("securityContext") or {}).get("runAsUser", (pod.get("securityContext") or {}).get("runAsUser"))
+    user = (container.get("securityContext") or {}).get(
+        "runAsUser", (pod.get("securityContext") or {}).get("runAsUser")
+    )
     if user != _USER:
         yield Complaint(
-            "sidecar-user", where, f"runs as user {user or 'of its image'}", f"set runAsUser: {_USER}, who owns the sockets"
+            "sidecar-user",
+            where,
+            f"runs as user {user or 'of its image'}",
+            f"set runAsUser: {_USER}, who owns the sockets",
         )
     mounts = {mount["mountPath"]: mount["name"] for mount in container.get("volumeMounts", ())}
     others = {
-        m["name"] for c in pod["containers"] if c is not container for m in c.get("volumeMounts", ()) if m["mountPath"] == "/tmp"  # noqa: S108
+        m["name"]
+        for c in pod["containers"]
+        if c is not container
+        for m in c.get("volumeMounts", ())
+        if m["mountPath"] == "/tmp"  # noqa: S108
     }
     if mounts.get("/tmp") in others:  # noqa: S108 - the path in the containers
         yield Complaint(
@@ -109,7 +128,10 @@ def _judge_sidecar(container: Mapping[str, Any], pod: Mapping[str, Any], where: 
         )
     if not any(path.startswith("/etc/argocd-provenance") for path in mounts):
         yield Complaint(
-            "sidecar-config", where, "mounts no config: every render is refused", "mount config and policies (docs/install.md)"
+            "sidecar-config",
+            where,
+            "mounts no config: every render is refused",
+            "mount config and policies (docs/install.md)",
         )
 
 

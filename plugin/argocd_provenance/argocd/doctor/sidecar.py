@@ -28,7 +28,9 @@ def judge_plugin_file(file: Path) -> Iterator[Complaint]:
     try:
         document = yaml.load(file.read_bytes(), yaml.CSafeLoader)
     except OSError as error:
-        yield Complaint("plugin-file", str(file), f"cannot be read: {error.strerror}", "use the image as it is, or mount it")
+        yield Complaint(
+            "plugin-file", str(file), f"cannot be read: {error.strerror}", "use the image as it is, or mount it"
+        )
         return
     except yaml.YAMLError as error:
         yield Complaint("plugin-file", str(file), f"is not YAML: {error}", "take argocd/plugin.yaml")
@@ -59,7 +61,7 @@ def _judge_spec(file: str, spec: Mapping[str, Any]) -> Iterator[Complaint]:
             "remove `version`",
         )
     command = [str(word) for word in (spec.get("generate") or {}).get("command") or ()]
-    if len(command) < 2 or not command[0].startswith("/") or command[1 : 1 + len(_WORDS)] != _WORDS:  # noqa: PLR2004
+    if len(command) < 2 or not command[0].startswith("/") or command[1 : 1 + len(_WORDS)] != _WORDS:
         yield Complaint(
             "plugin-file",
             file,
@@ -135,23 +137,48 @@ def _same(found: str, wanted: str) -> bool:
 def judge_fences(fences: Fences) -> Iterator[Complaint]:
     """Whether the kernel can keep renderers in."""
     if not fences.landlock or not fences.sockets:
-        yield Complaint("fences", "kernel", str(fences), "use a kernel with Landlock (5.13 or newer), and one Application's repository a repo-server where they must not meet")
+        yield Complaint(
+            "fences",
+            "kernel",
+            str(fences),
+            "use a kernel with Landlock (5.13 or newer), and one Application's repository a repo-server where they must not meet",
+        )
 
 
 def judge_cache(path: str | None, key: Path) -> Iterator[Complaint]:
     """Whether the cache can be written, and the key be read by us alone."""
     if path is None:
-        yield Complaint("cache-off", "config", "there is no `cache`: every render asks every registry again", "set cache.path to a volume of its own")
+        yield Complaint(
+            "cache-off",
+            "config",
+            "there is no `cache`: every render asks every registry again",
+            "set cache.path to a volume of its own",
+        )
     elif not _writable(Path(path)):
-        yield Complaint("cache-unwritable", path, "cannot be written by us: runs go on without it", "mount a volume there that user 999 can write")
+        yield Complaint(
+            "cache-unwritable",
+            path,
+            "cannot be written by us: runs go on without it",
+            "mount a volume there that user 999 can write",
+        )
     try:
         mode = key.stat()
     except OSError:
         if path is not None and not _writable(key.parent):
-            yield Complaint("cache-unwritable", str(key), "there is no key, and none can be made", "mount a volume of its own there (cache.keyFile)")
+            yield Complaint(
+                "cache-unwritable",
+                str(key),
+                "there is no key, and none can be made",
+                "mount a volume of its own there (cache.keyFile)",
+            )
         return
     if mode.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        yield Complaint("key-exposed", str(key), f"others can read or write it (mode {stat.S_IMODE(mode.st_mode):04o})", "chmod 600, and remove the cache's entries")
+        yield Complaint(
+            "key-exposed",
+            str(key),
+            f"others can read or write it (mode {stat.S_IMODE(mode.st_mode):04o})",
+            "chmod 600, and remove the cache's entries",
+        )
 
 
 def _writable(folder: Path) -> bool:
