@@ -29,6 +29,7 @@ def guarded(cluster: Cluster) -> Iterator[Cluster]:
     yield cluster
     for one in reversed(policy):
         cluster.delete(one["apiVersion"], one["kind"], one["metadata"]["name"], one["metadata"].get("namespace", ""))
+    cluster.wait_for("the policy's end", lambda: not refusal(cluster, application("probe", source())))
 
 
 def source(**more: Any) -> Object:
