@@ -126,4 +126,4 @@ if __name__ == "__main__":
     try:
         json.dump(_main(json.loads(Path(sys.argv[1]).read_bytes())), sys.stdout)
     except (RuntimeError, OSError, ValueError) as error:
-        sys.exit(str(error))
+        sys.exit(str(error).expandtabs(2))

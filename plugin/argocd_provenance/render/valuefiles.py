@@ -82,7 +82,10 @@ def _place(text: str, source: Path, root: Path, parameter: str) -> Path:
 
 
 def _expand(pattern: str, source: Path, root: Path) -> list[Path]:
-    """The files and folders that `pattern` matches, by the names on their way (doublestar.FilepathGlob)."""
+    """The files and folders that `pattern` matches, in the order of doublestar.FilepathGlob.
+
+    By the names on their way; below ``**``, a folder's own before those of its folders.
+    """
     if "\\" in pattern:
         raise RenderError(f"helm.valueFiles: {pattern!r}: a pattern has no \\")
     start = root if pattern.startswith("/") else source
@@ -96,9 +99,8 @@ def _expand(pattern: str, source: Path, root: Path) -> list[Path]:
             found[path] = Path(os.path.realpath(path))
             if len(found) > _MATCHES:
                 raise RenderError(f"helm.valueFiles: {pattern!r}: matches more than {_MATCHES} files")
-    return list(
-        dict.fromkeys(found[path] for path in sorted(found, key=lambda path: [os.fsencode(p) for p in path.parts]))
-    )
+    order = list(found) if "{" not in pattern else sorted(found, key=os.fsencode)
+    return list(dict.fromkeys(found[path] for path in order))
 
 
 def _alternatives(pattern: str) -> list[str]:
