@@ -286,6 +286,24 @@ class TestPlaces:
         assert plain["metadata"]["annotations"] == {"kept": "yes"}
         assert [i["metadata"]["annotations"][VERDICT] for i in listed["items"]] == ["unverified"] * 2
 
+    def test_a_helm_test_is_reported_and_refuses_nothing(self, tmp_path: Path) -> None:
+        """Argo CD never applies it; its unsigned image stays as written, and is checked where something else runs it."""
+        hook = "{helm.sh/hook: test}"
+        source = {"web.yaml": f"{pod('acme/web:v1')}---\n{pod('acme/api:v1', name='test', annotations=hook)}"}
+        with shop(tmp_path / "one", images=[WEB, API], source=source) as here:
+            code, manifests, report = here.generate()
+
+            assert here.registry.asked("acme/api") == []
+        assert code == 0
+        assert [o["spec"]["containers"][0]["image"].partition("@")[0] for o in objects(manifests)] == [
+            "REGISTRY/acme/web:v1",
+            "REGISTRY/acme/api:v1",
+        ]
+        assert "'REGISTRY/acme/api:v1' is not checked: Argo CD never applies a helm test" in report
+        source["api.yaml"] = pod("acme/api:v1", name="api")
+        with shop(tmp_path / "two", images=[WEB, API], source=source) as here:
+            assert here.generate()[0] == 4
+
 
 class TestVerdicts:
     """Exit codes, report and annotations agree."""

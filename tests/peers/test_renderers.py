@@ -3,9 +3,11 @@
 They are found by the environment variables KUSTOMIZE and HELM (paths of the programs), or by PATH.
 """
 
+import json
 import os
 import shutil
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,10 @@ import yaml
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RenderError
-from argocd_provenance.render import Settings, render
+from argocd_provenance.render import Settings, render, renderer
+from argocd_provenance.render.kustomize import PROGRAM
+from support.gitserver import git_server
+from support.web import web
 
 pytestmark = pytest.mark.peers
 
@@ -93,11 +98,40 @@ class TestKustomize:
 
         assert config["data"] == {"REGISTRY_PASSWORD": ""}
 
+    def test_is_the_version_that_the_image_has(self, tmp_path: Path, search_path: str) -> None:
+        """As the report gives it."""
+        (tmp_path / "kustomization.yaml").write_text("{}\n")
+
+        assert renderer(tmp_path, Settings(search_path=search_path), Deadline(60)) == ("kustomize", PROGRAM.version)
+
+    def test_builds_on_remote_bases(self, tmp_path: Path, search_path: str) -> None:
+        """With names, patches and images as if they were local, and bases of their own."""
+        base = {
+            "app/kustomization.yaml": "resources: [../common, pod.yaml]\nnamePrefix: base-\n",
+            "app/pod.yaml": POD,
+            "common/kustomization.yaml": "resources: ['ADDRESS/acme/config?ref=v1']\n",
+        }
+        config = {"kustomization.yaml": "configMapGenerator: [{name: c, literals: [a=1]}]\n"}
+        with git_server({"acme/base": [base], "acme/config": [config]}) as served:
+            (tmp_path / "kustomization.yaml").write_text(
+                f"resources: ['{served.address}/acme/base//app?ref=v1']\nimages: [{{name: nginx, newTag: '1.29'}}]\n"
+            )
+
+            generated, pod = output(tmp_path, Settings(search_path=search_path, remotes=Fetching()))
+
+        assert str(generated["metadata"]["name"]).startswith("base-c-")  # type: ignore[index]
+        assert (pod["metadata"], pod["spec"]) == (
+            {"name": "base-a"},
+            {"containers": [{"image": "nginx:1.29", "name": "c"}]},
+        )
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["kustomization.yaml"]
+
 
 class TestHelm:
     @pytest.fixture
     def chart(self, tmp_path: Path) -> Path:
-        (tmp_path / "templates").mkdir()
+        tmp_path = tmp_path / "chart"
+        (tmp_path / "templates").mkdir(parents=True)
         (tmp_path / "crds").mkdir()
         (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: c\nversion: 0.1.0\n")
         (tmp_path / "crds" / "crd.yaml").write_text(
@@ -121,13 +155,52 @@ class TestHelm:
         assert config["metadata"] == {"name": "shop"}
         assert config["data"] == {"namespace": "prod", "version": "v1.33.0", "has": "true"}
 
-    def test_fetches_no_dependency(self, chart: Path, search_path: str) -> None:
-        """What is not vendored is refused, with the way to do it."""
-        with (chart / "Chart.yaml").open("a") as file:
-            file.write("dependencies: [{name: d, version: 1.0.0, repository: 'https://charts.example.com'}]\n")
+    def test_brings_the_charts_that_helms_own_lock_names(self, chart: Path, search_path: str, tmp_path: Path) -> None:
+        """Helm writes the lock of a range; we read it, fetch that version, and helm renders it."""
+        library = tmp_path / "library"
+        (library / "templates").mkdir(parents=True)
+        (library / "templates" / "b.yaml").write_text(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: 'd-{{ .Chart.Version }}'}\n"
+        )
+        for version in ("1.0.0", "1.2.0"):
+            (library / "Chart.yaml").write_text(f"apiVersion: v2\nname: d\nversion: {version}\n")
+            self.helm(tmp_path, "package", str(library))
+        self.helm(tmp_path, "repo", "index", ".")
+        files = {f"/{path.name}": path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+        with web(files) as (address, asked):
+            listed = [{"name": "d", "version": ">=1.0.0, <2", "repository": address, "tags": ["a&b"], "alias": "e"}]
+            with (chart / "Chart.yaml").open("a") as file:
+                file.write(f"dependencies: {json.dumps(listed)}\n")
+            self.helm(chart, "dependency", "update")
+            shutil.rmtree(chart / "charts")
+            del asked[:]
+            settings = Settings(name="a", search_path=search_path, remotes=Fetching())
 
-        with pytest.raises(RenderError, match="helm dependency build"):
-            output(chart, Settings(name="a", search_path=search_path))
+            names = [document["metadata"] for document in output(chart, settings)]
+
+        assert {"name": "d-1.2.0"} in names
+        assert asked == ["/index.yaml", "/d-1.2.0.tgz"]
+        assert not (chart / "charts").exists()
+
+    @staticmethod
+    def helm(folder: Path, *words: str) -> None:
+        homes = {f"HELM_{name}_HOME": str(folder / "home") for name in ("CACHE", "CONFIG", "DATA")}
+        subprocess.run([program("helm"), *words], cwd=folder, check=True, capture_output=True, env=os.environ | homes)
+
+
+class Fetching:
+    """Brings whatever is asked for."""
+
+    def file(self, address: str, limit: int) -> bytes:
+        with urllib.request.urlopen(address) as answer:  # noqa: S310 - an address of the test's own
+            return bytes(answer.read(limit))
+
+    def chart(self, reference: str, limit: int) -> bytes:
+        raise AssertionError(reference, limit)
+
+    def git(self, repository: str) -> dict[str, str]:
+        assert repository
+        return {}
 
 
 class TestDeploymentFolder:

@@ -199,6 +199,8 @@ class TestDockerfile:
         version = {"helm": helm.PROGRAM, "kustomize": kustomize.PROGRAM}[name].version
 
         assert f"ARG {name.upper()}_VERSION={version}\n" in dockerfile
+        assert f"{name.upper()}=v{version}" in (ROOT / "tests" / "peers" / "install").read_text()
+        assert f"{name} {version}" in (ROOT / "docs" / "rendering.md").read_text()
 
 
 class TestInstructions:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from argocd_provenance.cache.memory import Memory
@@ -15,6 +15,7 @@ from argocd_provenance.evidence.proofs import Proofs
 from argocd_provenance.evidence.values import Anchor, DomainAnchor
 from argocd_provenance.evidence.verify import Verifier
 from argocd_provenance.oci.credentials import Credentials
+from argocd_provenance.oci.files import Files
 from argocd_provenance.oci.registry import Registry
 from argocd_provenance.oci.remembered import Remembered
 
@@ -37,6 +38,11 @@ def registry(
         yield client
     finally:
         client.close()
+
+
+def files(config: Config, permitted: Callable[[str], bool], deadline: Deadline) -> Files:
+    """A client for the web addresses that `permitted` says yes to, with the same credentials."""
+    return Files(config.registries, permitted, credentials(os.environ), deadline)
 
 
 def credentials(environment: Mapping[str, str]) -> Credentials:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from argocd_provenance.argocd.environment import Application as ArgoApplication
 from argocd_provenance.argocd.environment import read_application
-from argocd_provenance.cli import answers, operator
+from argocd_provenance.cli import answers, operator, sources
 from argocd_provenance.cli.operations import Watch
 from argocd_provenance.cli.operator import Operator
 from argocd_provenance.cli.request import request
@@ -17,6 +17,7 @@ from argocd_provenance.deadline import Deadline
 from argocd_provenance.documents import ImageField, Rendered, Row, emit, read
 from argocd_provenance.errors import FileFaults, InvalidReference, RenderError
 from argocd_provenance.oci.reference import split
+from argocd_provenance.render import Settings
 from argocd_provenance.report.model import Place, Report, Suspect, worst_first
 from argocd_provenance.verdict import Finding, Outcome
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from argocd_provenance.pipeline import Decided, Rules
     from argocd_provenance.policy.objectmatch import Carrier
 
-# Argo CD reads at most 100 MB of a plugin's output; what people write is far below.
-_INPUT_LIMIT = 100 * 1024 * 1024
 Progress = Callable[[int, int], None]
 
 
@@ -39,10 +38,12 @@ def generate(
     watch: Watch,
     *,
     offline: bool = False,
+    versions: bool = False,
 ) -> tuple[str | None, Report]:
     """The manifests that Argo CD should apply, and the report; no manifests where the report does not allow any.
 
-    `source` is a folder, or ``-`` for `stdin`; `offline` asks nobody. Raises `errors.Error` for what stops the whole run.
+    `source` is a folder, or ``-`` for `stdin`; `offline` asks nobody, and with `versions` the report says what rendered.
+    Raises `errors.Error` for what stops the whole run.
     """
     ruled = operator.check_domains(operator.load(operator.config_path(config, environment)))
     if offline:
@@ -53,13 +54,45 @@ def generate(
     deadline = Deadline(ruled.config.deadline)
     rows = _rows(ruled.config)
     with request(ruled.config, application.name, deadline) as notes:
-        rendered = read(_texts(source, stdin, application, environment, deadline), rows)
-        manifests, report = _answer(rendered, ruled, application, hooks, deadline, progress, watch)
+        if source == "-":
+            rendered = read(sources.filtered(stdin), rows)
+            manifests, report = _answer(rendered, {}, ruled, application, hooks, deadline, progress, watch)
+        else:
+            settings = application.settings(Path(source), environment.get("PATH", ""))
+            charts = _charts(Path(source), settings, ruled, application, deadline, progress, notes)
+            manifests, report = None, _report(read([], rows), charts, ruled, application, ())
+            if not report.exit_code:
+                rendered = read(sources.rendered(Path(source), settings, ruled, charts, deadline), rows)
+                manifests, report = _answer(rendered, charts, ruled, application, hooks, deadline, progress, watch)
+            if versions:
+                report = replace(report, renderer=sources.renderer(Path(source), settings, deadline))
     return manifests, replace(report, notes=(*report.notes, *notes))
+
+
+def _charts(
+    folder: Path,
+    settings: Settings,
+    ruled: Operator,
+    application: ArgoApplication,
+    deadline: Deadline,
+    progress: Progress,
+    notes: list[str],
+) -> "dict[str, Decided]":
+    """What is decided about the charts that a render would fetch from registries, by the same policies as images."""
+    from argocd_provenance.render import chart_references
+
+    references = list(chart_references(folder, settings, deadline))
+    if not references:
+        return {}
+    from argocd_provenance.cli.remotes import chart_hosts
+
+    hosts = ruled.hosts() | chart_hosts(ruled, references)
+    return ask(references, ruled, _rules(ruled, application), deadline, progress, hosts, notes)
 
 
 def _answer(
     rendered: Rendered,
+    charts: "Mapping[str, Decided]",
     ruled: Operator,
     application: ArgoApplication,
     hooks: "Hooks | None",
@@ -75,7 +108,7 @@ def _answer(
         )
     notes: list[str] = []
     decided = _decide(rendered, ruled, application, deadline, progress, notes, watch)
-    report = _report(rendered, decided, ruled, application, notes)
+    report = _report(rendered, {**charts, **decided}, ruled, application, notes)
     if hooks is not None:
         report = replace(report, refused=hooks.collisions(rendered))
     if report.exit_code:
@@ -87,23 +120,6 @@ def _answer(
     pods, said = hooks.pods(rendered, decided)
     end = "" if text.endswith("\n") or not pods else "\n"
     return text + end + "".join(pods), replace(report, notes=(*report.notes, *said))
-
-
-def _texts(
-    source: str, stdin: BinaryIO, application: ArgoApplication, environment: Mapping[str, str], deadline: Deadline
-) -> list[tuple[str, str]]:
-    if source == "-":
-        content = stdin.read(_INPUT_LIMIT + 1)
-        if len(content) > _INPUT_LIMIT:
-            raise RenderError(f"standard input is longer than {_INPUT_LIMIT} bytes")
-        try:
-            return [("-", content.decode("utf-8"))]
-        except UnicodeDecodeError as error:
-            raise RenderError(f"standard input is not UTF-8 text (byte {error.start})") from error
-    from argocd_provenance.render import render
-
-    folder = Path(source)
-    return list(render(folder, application.settings(folder, environment.get("PATH", "")), deadline))
 
 
 def _hooks(ruled: Operator, application: ArgoApplication) -> "Hooks | None":
@@ -139,13 +155,14 @@ def _decide(
     if not rendered.images:
         return {}
     templated = _templated(rendered)
-    texts = [field.written for field in rendered.images if field.written not in templated]
+    applied = [field for field in rendered.images if field.applied]
+    texts = [field.written for field in applied if field.written not in templated]
     rules = replace(_rules(ruled, application), carriers=_carriers(rendered))
     answered = ask(texts, ruled, rules, deadline, progress, ruled.hosts(), notes, watch)
     if ruled.config.templated == "deny":
         answered |= {
             field.written: _no_reference(field)
-            for field in rendered.images
+            for field in applied
             if field.written in templated and field.role == "crd"
         }
     return answered
@@ -243,6 +260,12 @@ def _no_reference(field: ImageField) -> "Decided":
     return Decided(field.written, Decision(Outcome.DENIED, findings=(finding,)))
 
 
+def _why_left(field: ImageField) -> str:
+    if not field.applied:
+        return "is not checked: Argo CD never applies a helm test"
+    return "is no image reference, left as it is"
+
+
 def _report(
     rendered: Rendered,
     decided: "Mapping[str, Decided]",
@@ -253,11 +276,11 @@ def _report(
     where: dict[str, list[Place]] = {}
     for field in rendered.images:
         where.setdefault(field.written, []).append(answers.place(field))
-    images = [answers.image_report(one, where.get(one.written, ())) for one in decided.values()]
+    # What stands in no document is a chart that the render fetched.
+    chart = (Place(kind="Chart", file="Chart.yaml"),)
+    images = [answers.image_report(one, where.get(one.written, chart)) for one in decided.values()]
     left = [field for field in rendered.images if field.written not in decided]
-    notes = tuple(
-        dict.fromkeys(f"{answers.place(f)}, {f.path}: {f.written!r} is no image reference, left as it is" for f in left)
-    )
+    notes = tuple(dict.fromkeys(f"{answers.place(f)}, {f.path}: {f.written!r} {_why_left(f)}" for f in left))
     strings = [
         Suspect(s.text, Place(s.kind, s.namespace, s.name, "", s.file, s.line, s.path)) for s in rendered.suspects
     ]

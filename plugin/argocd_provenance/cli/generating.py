@@ -24,8 +24,9 @@ def generate(
     progress, watch = streams.Progress(), Watch()
     manifests = None
     try:
+        versions = output == "json" or report_file is not None
         manifests, report = gate.generate(
-            source, sys.stdin.buffer, config, os.environ, progress, watch, offline=offline
+            source, sys.stdin.buffer, config, os.environ, progress, watch, offline=offline, versions=versions
         )
     except OperatorError:
         raise

@@ -18,6 +18,8 @@ from argocd_provenance.errors import DocumentError
 
 # With the words of the table, the keys that decide what an object is, what runs in it and what is said about it.
 _PIVOTS = frozenset({"apiVersion", "kind", "metadata", "annotations", "items", "image", "reference"})
+# The helm hooks that are none to Argo CD: an object with nothing but these is a hook of no phase, and never applied.
+_TESTS = frozenset({"test", "test-success"})
 _CONTAINER_LISTS = frozenset({"containers", "initContainers", "ephemeralContainers"})
 
 
@@ -43,6 +45,7 @@ class _Object:
     namespace: str
     name: str
     role: Role
+    applied: bool
     places: dict[Path, Node] = field(default_factory=dict)
     other: list[tuple[Path, Scalar]] = field(default_factory=list)
 
@@ -100,7 +103,20 @@ class _Search:
         api_version, kind = _text(found.get("apiVersion")), _text(found.get("kind"))
         known = any(row.covers(api_version, kind) for row in self._rows)
         role: Role = "core" if (api_version, kind) in CORE else "crd" if known else "other"
-        return _Object(path, node, api_version, kind, _text(named.get("namespace")), _text(named.get("name")), role)
+        namespace, name = _text(named.get("namespace")), _text(named.get("name"))
+        return _Object(
+            path, node, api_version, kind, namespace, name, role, not self._is_test(named.get("annotations"))
+        )
+
+    def _is_test(self, node: Node | None) -> bool:
+        """Whether annotations make an object one of helm's tests (``gitops-engine/pkg/sync/hook``: Types, IsHook)."""
+        target = resolved(node) if node is not None else None
+        if not isinstance(target, Mapping):
+            return False
+        found = fields(self._part, target)
+        if target.doubled or "argocd.argoproj.io/hook" in found:
+            return False
+        return {word.strip() for word in _text(found.get("helm.sh/hook")).split(",")} <= _TESTS
 
     def _visit(self, one: _Object, node: Node, path: Path) -> None:
         target = resolved(node)
@@ -193,6 +209,7 @@ class _Search:
             self._document,
             path,
             self._labels(one),
+            one.applied,
         )
 
     def _labels(self, one: _Object) -> tuple[tuple[str, str], ...] | None:

@@ -14,7 +14,8 @@ class ImageField:
     """A field that holds an image: its text as written, and where it stands.
 
     `object_id` counts the objects of a run from 0 (the items of a List one by one), `document` the parts of `file`;
-    `keys` leads from the document's root to the field, `path` is the same within the object, for people.
+    `keys` leads from the document's root to the field, `path` is the same within the object, for people. `applied` is
+    whether Argo CD may ever apply the object: it never does so with helm's tests.
     """
 
     written: str
@@ -32,6 +33,7 @@ class ImageField:
     keys: Path
     labels: tuple[tuple[str, str], ...] | None = ()
     """Those of the object itself; None where readers could disagree about them."""
+    applied: bool = True
 
 
 @dataclass(frozen=True, slots=True)

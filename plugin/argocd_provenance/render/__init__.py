@@ -11,7 +11,15 @@ from pathlib import Path
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RenderError
 from argocd_provenance.render import directory, helm, kustomize
-from argocd_provenance.render.settings import DirectoryOptions, HelmOptions, JsonnetOptions, KustomizeOptions, Settings
+from argocd_provenance.render.process import run
+from argocd_provenance.render.settings import (
+    DirectoryOptions,
+    HelmOptions,
+    JsonnetOptions,
+    Kind,
+    KustomizeOptions,
+    Settings,
+)
 from argocd_provenance.render.symlinks import check_symlinks
 
 __all__ = [
@@ -20,8 +28,10 @@ __all__ = [
     "JsonnetOptions",
     "KustomizeOptions",
     "Settings",
+    "chart_references",
     "kind_of",
     "render",
+    "renderer",
 ]
 
 _RENDERERS = {"directory": directory.render, "kustomize": kustomize.render, "helm": helm.render}
@@ -32,6 +42,32 @@ def render(source: Path, settings: Settings, deadline: Deadline) -> Sequence[tup
 
     May be empty: whether that is an error is the caller's to say. Raises `RenderError`, or `DeadlineExceeded`.
     """
+    kind, source, root = _opened(source, settings, deadline)
+    return _RENDERERS[kind](source, root, settings, deadline)
+
+
+def chart_references(source: Path, settings: Settings, deadline: Deadline) -> Sequence[str]:
+    """The charts in registries that `render` would fetch, which somebody must judge before; raises as `render` does."""
+    if not source.is_dir() or (settings.kind or kind_of(source)) != "helm":
+        return ()
+    return helm.references(_opened(source, settings, deadline)[1])
+
+
+def renderer(source: Path, settings: Settings, deadline: Deadline) -> tuple[str, str]:
+    """What renders `source` (``helm``, ``kustomize`` or ``directory``), and the version that it gives; raises as `render` does."""
+    kind, source, _ = _opened(source, settings, deadline)
+    if kind == "directory":
+        return kind, ""
+    program, words = {
+        "helm": (helm.PROGRAM, ["--template", "{{.Version}}"]),
+        "kustomize": (kustomize.PROGRAM, []),
+    }[kind]
+    said = run([program.find(settings.search_path), "version", *words], source, helm.environment, (), deadline)
+    return kind, said.strip().removeprefix("v")
+
+
+def _opened(source: Path, settings: Settings, deadline: Deadline) -> tuple[Kind, Path, Path]:
+    """What `source` is, its real path and that of its root, in which every link stays."""
     source = Path(os.path.realpath(source))
     if not source.is_dir():
         raise RenderError(f"{source.name}: no such folder")
@@ -41,12 +77,12 @@ def render(source: Path, settings: Settings, deadline: Deadline) -> Sequence[tup
     deadline.check("rendering began")
     kind = settings.kind or kind_of(source)
     check_symlinks(source if kind == "directory" else root, root, deadline)
-    return _RENDERERS[kind](source, root, settings, deadline)
+    return kind, source, root
 
 
-def kind_of(source: Path) -> str:
+def kind_of(source: Path) -> Kind:
     """``helm``, ``kustomize`` or ``directory``: what Argo CD takes `source` for when the Application names no type."""
-    kind = "directory"
+    kind: Kind = "directory"
     for name in sorted((path.name for path in source.iterdir()), key=os.fsencode):
         if name.endswith("Chart.yaml"):
             kind = "helm"

@@ -1,15 +1,20 @@
 """Charts, by ``helm template`` as Argo CD calls it (``util/helm/cmd.go``, template; hooks are kept, CRDs included).
 
-The law: helm reads the chart folder and what we pass, and fetches nothing; dependencies stand in ``charts/``.
+The law: helm reads the chart folder and what we pass, and fetches nothing: what is missing in ``charts/`` we bring.
 """
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RenderError
+from argocd_provenance.render import privatecopy
+from argocd_provenance.render.charts import needed
+from argocd_provenance.render.dependencies import bring
 from argocd_provenance.render.process import Program, run
 from argocd_provenance.render.schemas import check_schemas
 from argocd_provenance.render.settings import Settings
@@ -17,7 +22,7 @@ from argocd_provenance.render.substitution import substitute
 from argocd_provenance.render.valuefiles import parameter_file, value_files
 
 PROGRAM = Program("helm", "4.2.4")
-_MISSING = "missing in charts/"
+_VALUES_LIMIT = 1024 * 1024
 _HOMES = (
     "CACHE_HOME",
     "CONFIG_HOME",
@@ -37,34 +42,45 @@ def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> 
     """What ``helm template`` prints for the chart in `source`; raises `RenderError`."""
     check_schemas(source)
     program = PROGRAM.find(settings.search_path)
-    with tempfile.TemporaryDirectory(prefix="argocd-provenance-") as made:
-        given = arguments(settings, *_files(source, root, settings, Path(made)))
-        try:
-            text = run([program, *given], source, environment, (source, root, Path(made)), deadline)
-        except RenderError as error:
-            if _MISSING in str(error):
-                raise RenderError(
-                    f"chart dependencies are not fetched in this version: run `helm dependency build` and commit charts/. {error}"
-                ) from error
-            raise
+    with tempfile.TemporaryDirectory(prefix="argocd-provenance-") as temporary:
+        made = Path(os.path.realpath(temporary))
+        if missing := needed(source):
+            place = privatecopy.copy(root, made, deadline)
+            source, root = place / source.relative_to(root), place
+            bring(missing, source, root, settings.remotes, partial(_package, program, root, deadline), deadline)
+            check_schemas(source)
+        given = arguments(settings, *_files(source, root, settings, made))
+        text = run([program, *given], source, environment, (source, root, made), deadline)
     return [("helm template", text)]
+
+
+def references(source: Path) -> tuple[str, ...]:
+    """The charts in registries that a render of `source` fetches: to be judged before. Raises `RenderError`."""
+    check_schemas(source)
+    return tuple(one.reference for one in needed(source) if one.reference)
+
+
+def _package(program: str, root: Path, deadline: Deadline, chart: Path, folder: Path) -> None:
+    command = [program, "package", str(chart), "--destination", str(folder)]
+    run(command, chart, environment, (root,), deadline, writable=(folder,))
 
 
 def _files(source: Path, root: Path, settings: Settings, made: Path) -> tuple[list[Path], dict[str, Path]]:
     """The values files, and the file of each file parameter; what stands in parameters itself is written to `made`."""
-    values = value_files(source, root, settings, _fetch_nothing)
+    fetched: dict[str, Path] = {}
+
+    def fetch(address: str) -> Path:
+        content = settings.remotes.file(address, _VALUES_LIMIT)
+        fetched.setdefault(address, made / f"fetched-{len(fetched)}").write_bytes(content)
+        return fetched[address]
+
+    values = value_files(source, root, settings, fetch)
     if settings.helm.values:
         inline = made / "values.yaml"
         inline.write_text(settings.helm.values, encoding="utf-8")
         values.append(inline)
     parameters = settings.helm.file_parameters
-    return values, {
-        name: parameter_file(parameters[name], source, root, settings, _fetch_nothing) for name in parameters
-    }
-
-
-def _fetch_nothing(address: str) -> Path:
-    raise RenderError(f"{address[:200]!r}: nothing is fetched in this version; copy it into the repository")
+    return values, {name: parameter_file(parameters[name], source, root, settings, fetch) for name in parameters}
 
 
 def arguments(settings: Settings, values: Sequence[Path] = (), files: Mapping[str, Path] | None = None) -> list[str]:

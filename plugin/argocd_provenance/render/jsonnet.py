@@ -14,13 +14,11 @@ from typing import Any
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RenderError
+from argocd_provenance.render.children import PACKAGES, command
 from argocd_provenance.render.process import run
 from argocd_provenance.render.settings import Settings
 from argocd_provenance.render.substitution import substitute
 from argocd_provenance.render.symlinks import inside
-
-# Where this program lies: in an environment that is being worked on, that is not the interpreter's.
-_PACKAGES = Path(__file__).resolve().parents[2]
 
 
 def evaluate(
@@ -32,14 +30,10 @@ def evaluate(
     with tempfile.TemporaryDirectory(prefix="argocd-provenance-") as made:
         request = Path(made, "request.json")
         request.write_text(json.dumps(_request(names, source, root, settings)), encoding="utf-8")
-        command = [sys.executable, "-I", "-m", __name__, str(request)]
-        printed = run(command, source, _environment, (source, root, Path(made), _PACKAGES), deadline)
+        folders = (source, root, Path(made), PACKAGES)
+        printed = run(command("jsonnet", str(request)), source, lambda _: {}, folders, deadline)
     evaluated: dict[str, str] = json.loads(printed)
     return {name: _objects(name, text) for name, text in evaluated.items()}
-
-
-def _environment(_home: Path) -> Mapping[str, str]:
-    return {}
 
 
 def _request(names: Sequence[str], source: Path, root: Path, settings: Settings) -> dict[str, Any]:

@@ -16,11 +16,14 @@ import yaml
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RenderError
+from argocd_provenance.render.bases import Bring
+from argocd_provenance.render.edit import rewrite
 from argocd_provenance.render.symlinks import inside
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 _FOLDERS = ("resources", "bases", "components")
+_REMOTE = ("resources", "bases")
 _PLUGINS = ("generators", "transformers", "validators")
 _HELM = ("helmCharts", "helmChartInflationGenerator", "helmGlobals")
 
@@ -35,16 +38,24 @@ _ADDRESS = re.compile(r"[:?]|^github\.com/|^[^/]*@|(?:^|/)_git/", re.IGNORECASE)
 _FOLDER_LIMIT = 1000
 
 
-def check_local(source: Path, root: Path, deadline: Deadline) -> None:
-    """Raise `RenderError`, naming file and entry, for what in `source` or its bases is remote, missing or a program."""
-    waiting, seen = [source], {source}
+class RemoteBaseError(RenderError):
+    """A base lies elsewhere, and nobody was there to bring it."""
+
+
+def check_local(source: Path, root: Path, deadline: Deadline, bring: Bring | None = None) -> None:
+    """Raise `RenderError`, naming file and entry, for what in `source` or its bases is remote, missing or a program.
+
+    With `bring`, `source` lies in a copy that is ours: remote bases are brought into it, and the kustomizations that name
+    them are changed. Each is checked as the others are, and stays in its own root.
+    """
+    waiting, seen = [(source, root)], {source}
     while waiting:
         deadline.check("the kustomizations were read")
-        folder = waiting.pop()
-        for base in _bases(folder, root):
+        folder, its_root = waiting.pop()
+        for base, base_root in _bases(folder, its_root, bring):
             if base not in seen:
                 seen.add(base)
-                waiting.append(base)
+                waiting.append((base, base_root))
         if len(seen) > _FOLDER_LIMIT:
             raise RenderError(f"more than {_FOLDER_LIMIT} bases")
 
@@ -59,8 +70,8 @@ def is_local(entry: str, folder: Path, root: Path) -> bool:
     return path.exists() and inside(path, root)
 
 
-def _bases(folder: Path, root: Path) -> Iterator[Path]:
-    """The folders that the kustomization of `folder` builds on, all that it names having been checked."""
+def _bases(folder: Path, root: Path, bring: Bring | None) -> Iterator[tuple[Path, Path]]:
+    """The folders that the kustomization of `folder` builds on, with their roots; all that it names was checked."""
     file = next((folder / name for name in NAMES if (folder / name).is_file()), None)
     if file is None:
         raise RenderError(f"{_named(folder, root)!r}: a base without a kustomization file")
@@ -74,13 +85,36 @@ def _bases(folder: Path, root: Path) -> Iterator[Path]:
                 raise RenderError(
                     f"{name!r}: {field} is not supported: kustomize would fetch and run a chart; use a chart, or render it in CI"
                 )
+        brought = _brought(file, content, name, bring)
+        yield from brought
         _refuse_urls(content, name)
         for field in (*_FOLDERS, *_PLUGINS):
             for entry in _entries(content, field, name):
                 if field in _PLUGINS and "\n" in entry:
                     _check_plugins(yaml.load_all(entry, Loader=yaml.CBaseLoader), name)
                     continue
-                yield from _local(entry, folder, root, f"{name!r}: {field}: {entry!r}", plugins=field in _PLUGINS)
+                where = f"{name!r}: {field}: {entry!r}"
+                yield from ((base, root) for base in _local(entry, folder, root, where, plugins=field in _PLUGINS))
+
+
+def _brought(file: Path, content: dict[str, Any], name: str, bring: Bring | None) -> list[tuple[Path, Path]]:
+    """The remote bases among ``resources`` and ``bases``, brought; they leave `content`, and the file names their copies."""
+    found: dict[str, tuple[Path, Path]] = {}
+    for field in _REMOTE:
+        entries = _entries(content, field, name)
+        for entry in entries:
+            if _ADDRESS.search(entry):
+                if bring is None:
+                    raise RemoteBaseError(
+                        f"{name!r}: {field}: {entry!r}: nothing is fetched from there; copy it into the repository, or name the place under `render.remotes` in the config"
+                    )
+                found[entry] = bring(entry)
+        content[field] = [entry for entry in entries if entry not in found]
+    if bring is not None and content.get("buildMetadata"):
+        raise RenderError(f"{name!r}: buildMetadata would name our copy of a remote base; leave it out")
+    if found:
+        rewrite(file, {entry: os.path.relpath(base, file.parent) for entry, (base, _) in found.items()})
+    return list(found.values())
 
 
 def _refuse_other_case(content: dict[str, Any], name: str) -> None:
@@ -95,7 +129,7 @@ def _refuse_other_case(content: dict[str, Any], name: str) -> None:
 def _local(entry: str, folder: Path, root: Path, where: str, *, plugins: bool) -> Iterator[Path]:
     """The folder that `entry` names, if it is one; nothing for a file."""
     if _ADDRESS.search(entry):
-        raise RenderError(f"{where}: remote bases are not fetched in this version; copy it into the repository")
+        raise RenderError(f"{where}: is not fetched; copy it into the repository")
     path = Path(os.path.realpath(folder / entry))
     if not inside(path, root):
         raise RenderError(
@@ -142,7 +176,7 @@ def _refuse_urls(content: dict[str, Any], name: str) -> None:
         value = waiting.pop()
         if isinstance(value, str) and _URL.match(value):
             raise RenderError(
-                f"{name!r}: {value[:200]!r}: nothing is fetched in this version; copy it into the repository"
+                f"{name!r}: {value[:200]!r}: nothing is fetched by kustomize; copy it into the repository"
             )
         if isinstance(value, (dict, list)) and id(value) not in seen:
             seen.add(id(value))  # an alias is the same object: looked at once, however often it stands there

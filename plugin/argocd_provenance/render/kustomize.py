@@ -5,18 +5,17 @@ remote: the kustomizations are read first, and what they name must be here. What
 copy, by kustomize's own ``edit``, in Argo CD's order.
 """
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
 from argocd_provenance.deadline import Deadline
-from argocd_provenance.errors import RenderError
 from argocd_provenance.render import privatecopy
-from argocd_provenance.render.kustomization import NAMES, check_local, is_local
+from argocd_provenance.render.bases import bringer
+from argocd_provenance.render.edit import add_patches
+from argocd_provenance.render.kustomization import NAMES, RemoteBaseError, check_local, is_local
 from argocd_provenance.render.process import Program, run
+from argocd_provenance.render.remotes import NoRemotes
 from argocd_provenance.render.settings import KustomizeOptions, Settings
 from argocd_provenance.render.substitution import substitute
 
@@ -28,14 +27,20 @@ PROGRAM = Program("kustomize", "5.8.1")
 def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> Sequence[tuple[str, str]]:
     """What ``kustomize build`` prints for `source`, run in `root`; raises `RenderError`."""
     program = PROGRAM.find(settings.search_path)
-    check_local(source, root, deadline)
-    if settings.kustomize == KustomizeOptions():
+    bring = False
+    try:
+        check_local(source, root, deadline)
+    except RemoteBaseError:
+        bring = not isinstance(settings.remotes, NoRemotes)
+        if not bring:
+            raise
+    if settings.kustomize == KustomizeOptions() and not bring:
         return [("kustomize build", _run([program, "build", str(source)], root, (source, root), settings, deadline))]
     with tempfile.TemporaryDirectory(prefix="argocd-provenance-") as made:
         place = privatecopy.copy(root, Path(made), deadline)
         copied = place / source.relative_to(root)
         _change(program, copied, place, settings, deadline)
-        check_local(copied, place, deadline)
+        check_local(copied, place, deadline, bringer(place, settings.remotes, deadline) if bring else None)
         text = _run([program, "build", str(copied)], place, (copied, place), settings, deadline)
     return [("kustomize build", text)]
 
@@ -62,12 +67,14 @@ def _run(
 
 def _change(program: str, copied: Path, place: Path, settings: Settings, deadline: Deadline) -> None:
     """Write what the Application asks for into the kustomization in `copied`, as Argo CD does."""
+    if settings.kustomize == KustomizeOptions():
+        return
     file = privatecopy.own(next(copied / name for name in NAMES if (copied / name).is_file()), place)
     before, after = edits(settings, copied, place)
     for edit in before:
         _run([program, "edit", *edit], copied, (copied, place), settings, deadline, writable=(copied, place))
     if settings.kustomize.patches:
-        _add_patches(file, settings.kustomize.patches)
+        add_patches(file, settings.kustomize.patches)
     for edit in after:
         _run([program, "edit", *edit], copied, (copied, place), settings, deadline, writable=(copied, place))
 
@@ -107,23 +114,3 @@ def edits(settings: Settings, source: Path, root: Path) -> tuple[list[list[str]]
 
 def _pairs(values: Mapping[str, str]) -> list[str]:
     return [f"{name}:{value}" for name, value in sorted(values.items())]
-
-
-def _add_patches(file: Path, patches: Sequence[Mapping[str, object]]) -> None:
-    """Append to ``patches``; every other scalar stays as it is written, so that nothing is read in another way."""
-    try:
-        root = yaml.compose(file.read_bytes(), Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise RenderError(f"{file.name!r}: cannot be read as YAML") from error
-    if not isinstance(root, yaml.MappingNode):
-        raise RenderError(f"{file.name!r}: not one plain mapping")
-    ours = yaml.compose(json.dumps(patches, ensure_ascii=False), Loader=yaml.CSafeLoader)
-    key = yaml.ScalarNode("tag:yaml.org,2002:str", "patches")
-    value = next((value for name, value in root.value if name.value == "patches"), None)
-    if value is None:
-        root.value.append((key, ours))
-    elif isinstance(value, yaml.SequenceNode) and isinstance(ours, yaml.SequenceNode):
-        value.value += ours.value
-    else:
-        raise RenderError(f"{file.name!r}: patches is not a list")
-    file.write_text(yaml.serialize(root, Dumper=yaml.CSafeDumper, allow_unicode=True), encoding="utf-8")

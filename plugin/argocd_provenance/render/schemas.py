@@ -20,7 +20,7 @@ _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 # Those that helm's reader has built in (santhosh-tekuri/jsonschema: draft.go); any other is a place to fetch.
 _DRAFT = re.compile(r"https?://json-schema\.org/(?:draft-0[467]/|draft/2019-09/|draft/2020-12/)?schema#?")
 # helm's own limits for a chart's archive: files, and bytes unpacked (helm: pkg/chart/v2/loader/archive).
-_PACKED_FILES, _PACKED_SIZE = 10_000, 100 * 1024 * 1024
+PACKED_FILES, PACKED_SIZE = 10_000, 100 * 1024 * 1024
 _PACKED_DEPTH = 3
 
 
@@ -48,7 +48,7 @@ def _check_packed(packed: IO[bytes], name: str, depth: int = 1) -> None:
     try:
         with tarfile.open(fileobj=packed, mode="r:gz") as archive:
             for count, member in enumerate(archive):
-                if count > _PACKED_FILES or archive.offset + member.size > _PACKED_SIZE:
+                if count > PACKED_FILES or archive.offset + member.size > PACKED_SIZE:
                     raise RenderError(f"{name!r}: holds more than a chart does")
                 content = archive.extractfile(member) if member.isfile() else None
                 inner = PurePosixPath(member.name).name

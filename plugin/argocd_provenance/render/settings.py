@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from argocd_provenance.render.remotes import NoRemotes, Remotes
+
 Kind = Literal["directory", "helm", "kustomize"]
 
 
@@ -82,7 +84,7 @@ class Settings:
     out of which nothing is read; without it, the rendered folder is the root. `variables` are those of Argo CD's
     variables (``ARGOCD_APP_…``) that renderers may see, `given` those of the Application (``ARGOCD_ENV_…``): both may
     stand in parameters, and renderers never see the second. `search_path` is a ``PATH``; only its absolute entries
-    count, so that no folder of the source can bring a program.
+    count, so that no folder of the source can bring a program. `remotes` brings what may be fetched.
     """
 
     name: str = ""
@@ -97,3 +99,4 @@ class Settings:
     variables: Mapping[str, str] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
     search_path: str = os.defpath
+    remotes: Remotes = field(default_factory=NoRemotes)

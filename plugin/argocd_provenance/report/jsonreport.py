@@ -17,6 +17,7 @@ def as_data(report: Report) -> dict[str, Any]:
     return {
         "verdict": report.verdict,
         "application": report.application,
+        **({"renderer": dict(zip(("name", "version"), report.renderer, strict=True))} if report.renderer else {}),
         "images": [_image(image) for image in report.images],
         "suspects": [{"text": s.text, "where": _place(s.where)} for s in report.suspects],
         "refused": [_finding(finding) for finding in report.refused],

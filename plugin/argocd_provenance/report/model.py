@@ -76,6 +76,8 @@ class Report:
     notes: tuple[str, ...] = ()
     good_news: str = ""
     """What to say first, where all is well; else the images are counted by what was proved."""
+    renderer: tuple[str, str] | None = None
+    """What rendered the manifests, and the version that it gives; None where nobody asked."""
 
     @property
     def verdict(self) -> Overall:

@@ -8,6 +8,41 @@ from argocd_provenance.errors import DocumentError
 POD = "spec:\n  containers:\n  - {name: c, image: a}\n"
 
 
+class TestObjectsThatAreNeverApplied:
+    """Argo CD applies no object whose only hooks are helm's tests (gitops-engine: pkg/sync/hook)."""
+
+    @staticmethod
+    def applied(annotations: str) -> bool:
+        (image,) = read([("f", f"kind: Pod\nmetadata: {{name: a, annotations: {annotations}}}\n{POD}")]).images
+        return image.applied
+
+    @pytest.mark.parametrize("hook", ["test", "test-success", "'test, test-success'"])
+    def test_are_those_with_helms_tests_alone(self, hook: str) -> None:
+        """They are hooks of no phase."""
+        assert not self.applied(f"{{helm.sh/hook: {hook}}}")
+
+    @pytest.mark.parametrize(
+        "annotations",
+        [
+            "{}",
+            "null",
+            "{helm.sh/hook: 'test,pre-install'}",
+            "{helm.sh/hook: pre-delete}",
+            "{helm.sh/hook: ''}",
+            "{helm.sh/hook: null}",
+            "{helm.sh/hook: Test}",
+            "{helm.sh/hook: test, argocd.argoproj.io/hook: Sync}",
+            "{helm.sh/hook: test, argocd.argoproj.io/hook: ''}",
+            "{helm.sh/hook: test, helm.sh/hook: pre-install}",
+            "{helm.sh/hook: pre-install, helm.sh/hook: test}",
+            "{HELM.SH/HOOK: test}",
+        ],
+    )
+    def test_are_no_others(self, annotations: str) -> None:
+        """What could be applied by any reading counts."""
+        assert self.applied(annotations)
+
+
 class TestImages:
     @pytest.mark.parametrize("key", ["containers", "initContainers", "ephemeralContainers"])
     def test_container_lists_are_found_at_any_depth_of_any_object(self, key: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RenderError
-from argocd_provenance.render import Settings, render
+from argocd_provenance.render import Settings, render, renderer
 
 ECHO = "import os, sys\nprint(sys.argv[1:])\nprint(os.getcwd())\nprint(sorted(os.environ.items()))\n"
 
@@ -80,6 +80,16 @@ class TestHowTheyAreCalled:
         said = output(chart, Settings(search_path=programs(tmp_path, ECHO))).splitlines()
 
         assert said[0] == str(["template", ".", "--name-template", "release-name", "--include-crds"])
+
+
+class TestVersions:
+    def test_are_what_the_programs_say(self, tmp_path: Path, chart: Path, kustomization: Path) -> None:
+        """A folder of manifests needs no program."""
+        settings = Settings(search_path=programs(tmp_path, "import sys\nprint('v1.2.' + str(len(sys.argv)))\n"))
+
+        assert renderer(chart, settings, Deadline(60)) == ("helm", "1.2.4")
+        assert renderer(kustomization, settings, Deadline(60)) == ("kustomize", "1.2.2")
+        assert renderer(chart.parent, settings, Deadline(60)) == ("directory", "")
 
 
 class TestSchemas:
