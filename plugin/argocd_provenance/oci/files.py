@@ -10,6 +10,7 @@ from requests.utils import get_environ_proxies
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RegistryError
+from argocd_provenance.oci.credential import Credential
 from argocd_provenance.oci.credentials import Credentials
 from argocd_provenance.oci.reference import registry_host
 from argocd_provenance.oci.replies import refused, shown
@@ -27,14 +28,14 @@ class Files:
         credentials: Credentials,
         deadline: Deadline,
     ) -> None:
-        self._permitted, self._credentials = permitted, credentials
+        self._permitted, self._credentials, self._deadline = permitted, credentials.with_settings(hosts), deadline
         self._hosts = {registry_host(settings.host): settings for settings in hosts}
         self._transport = Transport(self._hosts, deadline)
 
     def fetch(self, address: str, limit: int) -> bytes:
         """The bytes at `address`, at most `limit`; raises `RegistryError`, or `DeadlineExceeded`."""
         parts = self._permit(address)
-        reply = self._transport.send(address, self._headers(parts.netloc), limit)
+        reply = self._transport.send(address, self._headers(parts), limit)
         if reply.status != 200:
             raise refused(reply)
         return reply.body
@@ -45,7 +46,7 @@ class Files:
         Raises `RegistryError`.
         """
         parts = self._permit(address)
-        credential = self._credentials.of(parts.netloc)
+        credential = self._credential(parts)
         settings = self._hosts.get(registry_host(parts.netloc))
         known = {
             "username": credential.username if credential else "",
@@ -72,6 +73,12 @@ class Files:
             )
         return parts
 
-    def _headers(self, host: str) -> Mapping[str, str]:
-        credential = self._credentials.of(host)
+    def _headers(self, parts: SplitResult) -> Mapping[str, str]:
+        credential = self._credential(parts)
         return {} if credential is None else {"Authorization": credential.basic}
+
+    def _credential(self, parts: SplitResult) -> Credential | None:
+        """The closest one for this address."""
+        for entry in self._credentials.matching(parts.netloc, parts.path.strip("/")):
+            return entry.reveal(parts.netloc, self._deadline.remaining())
+        return None
