@@ -28,12 +28,16 @@ class Seal:
     """Seals and opens entries under one key."""
 
     def __init__(self, secret: bytes) -> None:
-        # Two uses, two keys: a name that is known says nothing about a seal.
-        self._naming, self._sealing = (hmac.digest(secret, use, "sha256") for use in (b"names", b"seals"))
+        # Keyed BLAKE2b (RFC 7693) is a MAC by itself, and costs a tenth of an HMAC: a run makes a thousand of them. Two
+        # uses, two personalisations: a name that is known says nothing about a seal.
+        self._naming = hashlib.blake2b(key=secret, person=b"names", digest_size=20)
+        self._sealing = hashlib.blake2b(key=secret, person=b"seals", digest_size=_MAC)
 
     def name(self, question: Question) -> bytes:
         """Where the answer to `question` lies: 20 bytes that say nothing about it to who lacks the key."""
-        return hmac.digest(self._naming, _spelled(tuple(question)), "sha256")[:20]
+        naming = self._naming.copy()
+        naming.update(_spelled(tuple(question)))
+        return naming.digest()
 
     def close(self, question: Question, moment: Moment, answer: bytes) -> bytes:
         """The entry that says: the answer to `question` was `answer` at `moment`."""
@@ -50,7 +54,9 @@ class Seal:
         return Moment.unpacked(body[: moments.SIZE]), body[moments.SIZE :]
 
     def _mac(self, question: Question, body: bytes) -> bytes:
-        return hmac.digest(self._sealing, _VERSION + _spelled(tuple(question)) + body, "sha256")
+        sealing = self._sealing.copy()
+        sealing.update(_VERSION + _spelled(tuple(question)) + body)
+        return sealing.digest()
 
 
 @functools.lru_cache(maxsize=4096)
