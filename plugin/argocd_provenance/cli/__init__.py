@@ -17,6 +17,7 @@ COMMANDS = {
     "trust": "Show trusted roots and their age, refresh them, import others.",
     "serve": "Keep a process ready that runs generate for the plugin.",
     "doctor": "Check an installation, in the sidecar or in a cluster.",
+    "policy": "Check policies, test them on recorded evidence, bring them from other tools.",
     "demo": "Show the whole product on loopback, without network.",
 }
 PLAIN = (["generate", "."], ["generate", "-"])
