@@ -96,7 +96,7 @@ class TestBases:
         ("files", "why"),
         [
             ({"kustomization.yaml": "resources: [ADDRESS/mallory/base?ref=v1]\n"}, "`render.remotes`"),
-            ({"kustomization.yaml": "resources: [../../own.yaml]\n"}, "lies outside of the source"),
+            ({"kustomization.yaml": "resources: [../own.yaml]\n"}, "lies outside of the source"),
             (
                 {"kustomization.yaml": "resources: ['https://127.0.0.1:1/acme/x.yaml']\n"},
                 "only folders of Git repositories",
