@@ -37,6 +37,7 @@ class Asked:
     trusted_root: Path | None = None
     domain: str | None = None
     offline: bool = False
+    record: Path | None = None
     vsa: Path | None = None
     verifier_id: str = summary.VERIFIER
     explain: bool = False
@@ -69,6 +70,8 @@ def answer(asked: Asked, environment: Mapping[str, str], progress: gate.Progress
     ruled = operator.check_domains(_trust(_ruled(asked, environment), asked))
     if asked.offline:
         ruled = replace(ruled, config=ruled.config.without_network())
+    if asked.record is not None and (asked.bundle is not None or asked.offline):
+        raise UsageError("--record writes down what a registry says; it goes neither with --bundle nor with --offline")
     if asked.bundle is not None:
         from argocd_provenance.cli.offline import judge_bundle
 
@@ -77,9 +80,21 @@ def answer(asked: Asked, environment: Mapping[str, str], progress: gate.Progress
     policies = tuple(replace(p, applications=None) for p in ruled.policies)
     rules = Rules(policies, ruled.config.unmatched, None, gate.today())
     warnings: list[str] = []
-    decided = gate.ask(
-        list(asked.references), ruled, rules, Deadline(ruled.config.deadline), progress, ruled.hosts() | hosts, warnings
-    )
+    if asked.record is not None:
+        from argocd_provenance.cli.recording import ask_and_record
+
+        decided, recorded = ask_and_record(asked.references, ruled, rules, ruled.hosts() | hosts, asked.record)
+        warnings += recorded
+    else:
+        decided = gate.ask(
+            list(asked.references),
+            ruled,
+            rules,
+            Deadline(ruled.config.deadline),
+            progress,
+            ruled.hosts() | hosts,
+            warnings,
+        )
     written = [summary.write(asked.vsa, one, ruled, asked.verifier_id) for one in decided.values()] if asked.vsa else []
     return Report(
         worst_first([answers.image_report(one, tree=asked.explain) for one in decided.values()]),

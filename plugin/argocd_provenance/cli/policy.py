@@ -40,3 +40,39 @@ def check(paths: tuple[Path, ...], config: Path | None, *, strict: bool, output:
         lintreport.render(checked.found, output, policies=checked.policies, exit_code=code), "backslashreplace"
     )
     click.get_current_context().exit(code)
+
+
+@command.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@options.config
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Judge by these policies (files or folders) instead of the config's; repeats.",
+)
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json", "junit"]),
+    default="text",
+    show_default=True,
+    help="The form of the report.",
+)
+def test(folder: Path, config: Path | None, policies: tuple[Path, ...], output: str) -> None:
+    """Judge the recorded cases in DIR by the policies as they are now; nobody is asked.
+
+    `verify IMAGE --record DIR` records a case. Exit codes: 0 every case came out as expected, 2 files that do not load, 4
+    a case did not.
+    """
+    from argocd_provenance.cli import operator, streams, testing
+
+    path = operator.config_path(config, os.environ)
+    if config is None and policies and not path.exists():
+        ruled = operator.without_config(policies)
+    else:
+        ruled = operator.load(path, policies or None)
+    tested = testing.judge_cases(folder, ruled)
+    streams.write_output(testing.render(tested, output), "backslashreplace")
+    click.get_current_context().exit(0 if all(one.passed for one in tested) else 4)

@@ -52,6 +52,12 @@ from argocd_provenance.cli import options
     metavar="FILE",
     help="Trust this Sigstore instance instead of every other.",
 )
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write down what the registry has about each image, as cases for `policy test`.",
+)
 @click.option("--domain", metavar="NAME", help="The trust domain of the config to use. [default: public-good]")
 @click.option(
     "--vsa",

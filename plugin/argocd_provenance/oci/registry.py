@@ -104,18 +104,7 @@ class Registry:
         BuildKit calls its attestations; nothing runs it. Two children of one platform are ``registry-misbehaved``:
         which of them a node runs is not ours to guess.
         """
-        found = self.manifest(repository, digest)
-        children: dict[str, Digest] = {}
-        for child in found.manifests if isinstance(found, Index) else ():
-            platform = str(child.platform) if child.platform is not None else ""
-            if platform == "unknown/unknown":
-                continue
-            name = platform or f"any@{child.digest}"
-            if children.setdefault(name, child.digest) != child.digest:
-                raise RegistryError(
-                    f"{repository}@{digest}: two manifests for {name[:100]}", code="registry-misbehaved"
-                )
-        return children
+        return by_platform(self.manifest(repository, digest), f"{repository}@{digest}")
 
     def gather(
         self, repository: Repository, digest: Digest, place: Place, *, tag_prefix: str = "", wanted: Wanted = NOTHING
@@ -239,6 +228,19 @@ class Registry:
         content = self._questions.blob(repository, descriptor)
         self._remembered.keep_content(repository, descriptor.digest, content)
         return content
+
+
+def by_platform(found: Manifest | Index, named: str) -> dict[str, Digest]:
+    """The children of `found`, as `Registry.children` gives them; faults call it `named`."""
+    children: dict[str, Digest] = {}
+    for child in found.manifests if isinstance(found, Index) else ():
+        platform = str(child.platform) if child.platform is not None else ""
+        if platform == "unknown/unknown":
+            continue
+        name = platform or f"any@{child.digest}"
+        if children.setdefault(name, child.digest) != child.digest:
+            raise RegistryError(f"{named}: two manifests for {name[:100]}", code="registry-misbehaved")
+    return children
 
 
 def _by_address(hosts: Sequence[HostSettings]) -> dict[str, HostSettings]:

@@ -91,6 +91,8 @@ BAD = [
     pytest.param(signed(subject="https://github.com/acme*/**"), {"open-name"}, id="open owner"),
     pytest.param(own("", images='["ghcr.io/acme*/**"]', mode="pin"), {"open-name"}, id="open namespace"),
     pytest.param(signed(subjectPattern="https://github\\.com/acme/*/x@*"), {"glob-in-regex"}, id="glob in an expression"),
+    pytest.param(own(f"[{{provenance: {{by: [{GOOD}], where: 'predicate.x.all(y, y == 1)'}}}}]"), {"vacuous-expression"}, id="all of nothing"),
+    pytest.param(own(f"[{{provenance: {{by: [{GOOD}], where: '1 == 1'}}}}]"), {"vacuous-expression"}, id="always true"),
     pytest.param(foreign("{static: {action: pass}}"), {"static-pass"}, id="static"),
     pytest.param(own("", images='["ghcr.io/acme/app:dev-*"]', mode="pin"), {"tag-decides"}, id="tag"),
     pytest.param(own() + "---\n" + own(name="q"), {"overlap"}, id="overlap"),

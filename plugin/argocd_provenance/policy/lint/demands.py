@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from argocd_provenance.lints import Lint
 from argocd_provenance.policy import retired
+from argocd_provenance.policy.expression import CelExpression
 from argocd_provenance.policy.lint.meeting import meet
 from argocd_provenance.policy.lint.places import Spot
 from argocd_provenance.policy.model import Demand, Policy
@@ -38,9 +39,8 @@ def _retired(demand: Demand, spot: Spot) -> Iterator[Lint]:
 
 
 def _expression(condition: object, path: str, spot: Spot) -> Iterator[Lint]:
-    found = getattr(condition, "warnings", None)
-    if callable(found):
-        for said in found():
+    if isinstance(condition, CelExpression):
+        for said in condition.warnings():
             yield spot("vacuous-expression", path, said, "say what must be there, in the same expression")
 
 
