@@ -39,3 +39,17 @@ def test_every_attack_names_a_test_that_is_there(letter: str, last: int) -> None
 
     assert [number for number, _ in rows] == [f"{letter}{n}" for n in range(1, last + 1)]
     assert lost == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.parent.name)
+        for path in sorted((ROOT / "plugin" / "argocd_provenance").glob("*/**/__init__.py"))
+    ],
+)
+def test_every_package_states_its_law(path: Path) -> None:
+    """In its docstring: what always holds of what stands in that folder."""
+    said = ast.get_docstring(ast.parse(path.read_text())) or ""
+
+    assert re.search(r"\blaw\b", said, re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""The command line: streams and exit codes, no decisions. One file a command.
+"""The command line. The law: streams and exit codes, no decisions. One file a command.
 
 Exit codes: 0 allowed, 2 usage, config or policy file, 3 could not check, 4 denied; 1 is Python's own crash.
 """

@@ -79,7 +79,7 @@ def _judge_pod(pod: Mapping[str, Any]) -> Iterator[Complaint]:
             "sidecar-missing",
             where,
             "has no sidecar of ours",
-            "kubectl apply --server-side -k argocd/ (docs/install.md)",
+            "kubectl apply --server-side --field-manager=argocd-provenance -k argocd/ (docs/install.md)",
         )
     for container in ours:
         yield from _judge_sidecar(container, pod, f"{where}, container {container['name']}")

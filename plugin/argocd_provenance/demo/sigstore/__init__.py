@@ -1,6 +1,6 @@
 """A whole Sigstore in one process: certificate authority, CT log, transparency logs, timestamp authority, signers.
 
-For demonstrations and tests only: its keys live as long as the process. It emits the wire forms of cosign 2 and 3,
+The law: for demonstrations and tests only; its keys live as long as the process. It emits the wire forms of cosign 2 and 3,
 actions/attest and slsa-github-generator byte for byte, so that real verifiers accept them::
 
     sigstore = VirtualSigstore(now)

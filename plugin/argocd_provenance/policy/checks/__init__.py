@@ -1,6 +1,7 @@
 """One demand held against one piece of evidence, check by check.
 
-The checks stand in the order of their weight: the further one gets, the nearer the miss.
+The law: a check holds only where its value was read from proved bytes; what nobody says satisfies nothing. The checks
+stand in the order of their weight: the further one gets, the nearer the miss.
 """
 
 from collections.abc import Iterator

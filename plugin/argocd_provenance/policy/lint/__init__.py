@@ -1,6 +1,6 @@
 """What is wrong with policies that load: rules that can never match, and rules that match more than they seem to.
 
-Whatever is called an error here is shown, not suspected: by two patterns that have no text in common, or by a stranger's
+The law: whatever is called an error here is shown, not suspected: by two patterns that have no text in common, or by a stranger's
 identity that a pattern takes.
 """
 
