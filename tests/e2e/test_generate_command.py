@@ -220,6 +220,15 @@ class TestOperatorFiles:
 
         silent(answer, 2, "trusted_root.json")
 
+    def test_policies_that_are_not_there(self, tmp_path: Path) -> None:
+        """All of them, and the config that names them."""
+        with shop(tmp_path, images=[WEB], source={"p.yaml": pod("acme/web:v1")}) as here:
+            config = here.folder / "config.yaml"
+            config.write_text(config.read_text().replace("policies: [", "policies: [none/, gone.yaml, "))
+            answer = here.generate()
+
+        silent(answer, 2, "config.yaml: policies: there is no", "none", "gone.yaml")
+
     def test_an_unknown_trust_domain(self, tmp_path: Path) -> None:
         """A policy that names it can never hold; that is said before anything is asked."""
         rules = policy().replace("domain: test", "domain: tset")

@@ -73,7 +73,9 @@ class TestRefused:
             pytest.param(("x", "--no-log"), "--no-log", id="no-log alone"),
             pytest.param(("x", "--policy", "policy.yaml", "--no-log"), "--no-log", id="no-log with a policy"),
             pytest.param(("x", "--policy", "policy.yaml", "--domain", "test"), "--domain", id="domain with a policy"),
-            pytest.param(("x", *BY, "--domain", "tets"), "there is no trust domain 'tets'", id="unknown domain"),
+            pytest.param(
+                ("x", *BY, "--domain", "tets"), ": command line: there is no trust domain 'tets'", id="unknown domain"
+            ),
             pytest.param(("x", "--policy", "policy.yaml"), "there is no trust domain 'test'", id="policy's domain"),
             pytest.param(("Not An Image", *BY), "Not An Image", id="no reference"),
             pytest.param(("x", *BY, "--type", "no-such"), "--type 'no-such'", id="type"),
@@ -83,7 +85,7 @@ class TestRefused:
             pytest.param(("x", *BY, "--trusted-root", "none"), "--trusted-root: cannot read none", id="no root"),
             pytest.param(("x", *BY, "--trusted-root", "artifact"), "artifact: ", id="malformed root"),
             pytest.param(("x", *BY, "--trusted-root", "bare.json"), "bare.json: ", id="root without logs"),
-            pytest.param(("x", "--key", "artifact"), "", id="malformed key"),
+            pytest.param(("x", "--key", "artifact"), "--key: artifact: ", id="malformed key"),
             pytest.param(("x", "--key", "none"), "--key: cannot read none", id="no key"),
             pytest.param(("x", "--policy", "artifact"), "artifact:1", id="malformed policy"),
             pytest.param(("x", "--policy", "typo.yaml"), "typo.yaml:5: spec.imges: ", id="policy with a typo"),
@@ -92,6 +94,7 @@ class TestRefused:
             pytest.param(("artifact", "x", *BY, "--bundle", "message.json"), "one artifact", id="two artifacts"),
             pytest.param(("none", *BY, "--bundle", "message.json"), "ARTIFACT: cannot read none", id="no artifact"),
             pytest.param(("artifact", *BY, "--bundle", "none"), "--bundle: cannot read none", id="no bundle"),
+            pytest.param(("sha256:abc", *BY, "--bundle", "message.json"), "is no digest", id="short digest"),
             pytest.param(("artifact", "--bundle", "message.json"), "nothing says what to trust", id="bundle, no trust"),
             pytest.param(("x", "--nonsense"), "No such option", id="unknown option"),
         ],
@@ -268,6 +271,19 @@ class TestBundles:
         assert given == code
         assert report["images"][0]["reference"] == typed
         assert [f["fix"] for f in report["images"][0]["findings"] if not f["fix"]] == []
+
+    def test_a_refused_bundle_is_spoken_of_as_a_file(self, here: Scenario) -> None:
+        """No advice that fits images and Applications only; what is no JSON is said once."""
+        (here.folder / "cut.json").write_bytes((here.folder / "provenance.json").read_bytes()[:-20])
+        asked = (*BY, "--trusted-root", "trusted_root.json", "--bundle")
+
+        said = [
+            verify(here, *case)[1]
+            for case in (("cosign.pub", *asked, "message.json"), ("artifact", *asked, "cut.json"))
+        ]
+
+        assert all("[rejected]" in one for one in said)
+        assert [word for one in said for word in ("refresh", "pipeline", "at at") if word in one] == []
 
     def test_a_subject_may_have_another_algorithm(self, here: Scenario) -> None:
         """A file is matched under every digest algorithm of the subjects, and sha512:HEX works too."""

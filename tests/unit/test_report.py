@@ -151,6 +151,9 @@ class TestFormats:
 
         assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("4", "1", "2")
         assert [case[0].tag if len(case) else "" for case in suite] == ["failure", "error", "", "error"]
+        assert f"{WRONG.message}; expected {WRONG.expected}; found {WRONG.found}; Fix: {WRONG.fix}" in str(
+            suite[0][0].text
+        )
 
     def test_every_code_has_a_sentence(self) -> None:
         """The closed list explains itself."""

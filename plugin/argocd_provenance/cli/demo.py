@@ -24,4 +24,5 @@ def command(keep: Path | None, *, serve: bool) -> None:
 
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise UsageError(f"--keep: {keep} is not empty; name a new folder")
-    click.get_current_context().exit(tell(click.echo, keep, serve=serve))
+    # The commands that it shows run in other folders.
+    click.get_current_context().exit(tell(click.echo, keep.absolute() if keep is not None else None, serve=serve))

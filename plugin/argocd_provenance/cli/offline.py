@@ -1,5 +1,6 @@
 """``verify --bundle``: one bundle, one artifact, no network."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from argocd_provenance.report.model import Report
 from argocd_provenance.verdict import Finding, Outcome
 
 # What a policy's expressions see of an artifact that lies in no registry.
+_ANEW = (
+    "see the reason; name the file that was signed, its signer's trusted root (--trusted-root), or have it signed anew"
+)
 _NOWHERE = Reference.parse("artifact.invalid/artifact")
 
 
@@ -42,6 +46,7 @@ def judge_bundle(asked: Asked, ruled: Operator, today: date) -> Report:
     image = Image(_NOWHERE, digest)
     judged = [(policy, judge(image, policy, proved, rejected, today=today)) for policy in ruled.policies]
     decision = decide(image, Coverage(ruled.policies), judged, (), "deny")
+    decision = replace(decision, findings=tuple(_of_a_bundle(finding) for finding in decision.findings))
     notes = tuple(
         f"policy {p.name} is taken as matching: an artifact has no repository" for p in ruled.policies if asked.policies
     )
@@ -55,7 +60,18 @@ def judge_bundle(asked: Asked, ruled: Operator, today: date) -> Report:
 def _artifact(typed: str) -> Artifact:
     # A digest is a digest, also where somebody has put a file of that name: ./sha256:… would be the file.
     digest = digest_typed(typed)
+    if digest is None and typed.startswith(("sha256:", "sha512:")):
+        raise UsageError(
+            f"ARTIFACT: {typed!r} is no digest: after sha256: stand 64 digits of 0-9a-f, after sha512: 128"
+        )
     return Artifact.hashed(digest) if digest is not None else Artifact.file(read_bytes(Path(typed), "ARTIFACT"))
+
+
+def _of_a_bundle(finding: Finding) -> Finding:
+    """The finding in words that fit a file: there is no registry to push to, and no Application to refresh."""
+    if finding.code == "unsigned":
+        return replace(finding, message="nothing in the bundle verifies for this artifact", fix=_ANEW)
+    return replace(finding, fix=_ANEW) if finding.code == "rejected" else finding
 
 
 def _malformed(rejected: Rejected) -> Decision:

@@ -62,6 +62,8 @@ def load(path: Path, policies: Sequence[Path] | None = None) -> Operator:
     if not path.exists():
         raise OperatorError(_HOW_TO.format(path=path))
     config = load_config(str(path), _text(path))
+    if policies is None and (lost := [name for name in config.policies if not Path(name).exists()]):
+        raise FileFaults([f"{path}: policies: there is no {name}" for name in lost])
     paths = [Path(name) for name in config.policies] if policies is None else list(policies)
     return _with_policies(config, paths)
 
@@ -179,7 +181,7 @@ def check_domains(ruled: Operator) -> Operator:
     if ruled.carried is not None:
         known = sorted(domain.name for domain in ruled.carried)
     faults = [
-        f"{policy.origin}: {policy.name}: there is no trust domain {name!r} (known: {', '.join(known)}); "
+        f"{': '.join(dict.fromkeys((policy.origin, policy.name)))}: there is no trust domain {name!r} (known: {', '.join(known)}); "
         "add it under `trust` in the config"
         for policy in ruled.policies
         for name in sorted(_bases(policy, ruled) - set(known))

@@ -41,8 +41,8 @@ def show(config: Path | None) -> None:
         if found.ends is not None:
             click.echo(f"  the next key ends on {found.ends:%Y-%m-%d}")
         click.echo(
-            f"  {found.authorities} certificate authorities, {found.logs} logs, {found.ct_logs} CT logs, "
-            f"{found.timestamp_authorities} timestamp authorities"
+            f"  certificate authorities: {found.authorities}, logs: {found.logs}, CT logs: {found.ct_logs}, "
+            f"timestamp authorities: {found.timestamp_authorities}"
         )
         click.echo(f"  requires {', '.join(sorted(domain.requires))}; sha256:{found.fingerprint}")
 

@@ -97,7 +97,7 @@ def _indented(text: str) -> str:
 def _what_is_left(say: Say, world: World) -> None:
     say("")
     say(
-        f"{world.folder} holds the applications, what came out of them, the policy, the trust root and the signed bundle. Look with other tools:"
+        f"{world.folder} holds the applications, what came out of them, the policy, the trust root and the signed bundle. Look with other tools, in that folder:"
     )
     digest = world.good_digest
     say(f"  argocd-provenance verify --bundle web.bundle.json {digest} --trusted-root trusted_root.json \\")

@@ -27,21 +27,21 @@ def read(raw: bytes, what: str, limit: int) -> Any:
 def mapping(value: Any, what: str) -> dict[str, Any]:
     """`value`, which must be an object; null members are dropped, as protobuf's JSON reads them."""
     if not isinstance(value, dict):
-        raise Refused("malformed", f"{what} is not an object")
+        raise Refused("malformed", f"{what} is {'missing' if value is None else 'not an object'}")
     return {name: member for name, member in value.items() if member is not None}
 
 
 def text(value: Any, what: str) -> str:
     """`value`, which must be a string."""
     if not isinstance(value, str):
-        raise Refused("malformed", f"{what} is not a string")
+        raise Refused("malformed", f"{what} is {'missing' if value is None else 'not a string'}")
     return value
 
 
 def sequence(value: Any, what: str) -> list[Any]:
     """`value`, which must be an array."""
     if not isinstance(value, list):
-        raise Refused("malformed", f"{what} is not an array")
+        raise Refused("malformed", f"{what} is {'missing' if value is None else 'not an array'}")
     return value
 
 

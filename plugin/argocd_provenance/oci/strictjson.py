@@ -40,7 +40,7 @@ def read(content: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise NotJSONError(f"not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
-        raise NotJSONError(f"not JSON: {error.msg} at byte {error.pos}") from None
+        raise NotJSONError(f"not JSON: {error.msg.removesuffix(' at')} at byte {error.pos}") from None
     except NotJSONError:
         raise
     except ValueError:  # `int` of thousands of digits

@@ -5,7 +5,7 @@ Without a signer such a command proves nothing, and is refused.
 
 from dataclasses import dataclass
 
-from argocd_provenance.errors import UsageError
+from argocd_provenance.errors import OperatorError, UsageError
 from argocd_provenance.evidence.values import KeyAnchor
 from argocd_provenance.policy.imagepatterns import ImagePattern
 from argocd_provenance.policy.model import Authority, Demand, DemandKind, Policy, Source
@@ -67,7 +67,7 @@ def policy_for(demands: Demands) -> Policy:
         raise UsageError(f"--certificate-identity-regexp {error}") from error
     return Policy(
         name="command line",
-        origin="command line:1",
+        origin="command line",
         mode="enforce",
         images=(ImagePattern.parse("**"),),
         authorities=(Authority((demand,)),),
@@ -80,9 +80,11 @@ def _signer(demands: Demands) -> Signer:
             raise UsageError("--key and --certificate-… are two ways to say who signed; give one of them")
         from argocd_provenance.evidence.keys import load_public_key  # noqa: PLC0415 - cryptography, only with --key
 
-        return KeySigner(
-            KeyAnchor(load_public_key(demands.key), demands.log, demands.domain), demands.key_name or "--key"
-        )
+        try:
+            key = load_public_key(demands.key)
+        except OperatorError as error:
+            raise OperatorError(f"--key: {demands.key_name}: {error}") from error
+        return KeySigner(KeyAnchor(key, demands.log, demands.domain), demands.key_name or "--key")
     if not demands.log:
         raise UsageError("--no-log is for --key: a certificate is worth nothing without a proof of time")
     exact, expression = demands.certificate_identity, demands.certificate_identity_regexp

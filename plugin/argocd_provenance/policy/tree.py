@@ -20,7 +20,8 @@ def tree(
 ) -> Iterator[str]:
     """The lines about `policy`, indented by their depth."""
     where = f" for {image.digest}" if image.digest is not None else ""
-    yield f"policy {policy.name} ({policy.origin}), mode {policy.mode}{where}"
+    place = f" ({policy.origin})" if policy.origin != policy.name else ""
+    yield f"policy {policy.name}{place}, mode {policy.mode}{where}"
     if not policy.authorities:
         yield "  nothing is asked for: the digest is only written down"
     held = about(image, evidence)

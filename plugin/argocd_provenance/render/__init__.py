@@ -70,7 +70,8 @@ def _opened(source: Path, settings: Settings, deadline: Deadline) -> tuple[Kind,
     """What `source` is, its real path and that of its root, in which every link stays."""
     source = Path(os.path.realpath(source))
     if not source.is_dir():
-        raise RenderError(f"{source.name}: no such folder")
+        what = "is a file; `generate -` reads one from standard input" if source.exists() else "no such folder"
+        raise RenderError(f"{source.name}: {what}")
     root = Path(os.path.realpath(settings.root or source))
     if not source.is_relative_to(root):
         raise RenderError(f"{source.name}: lies outside of its source's root")

@@ -4,7 +4,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from argocd_provenance.report.model import ImageReport, Report
 from argocd_provenance.report.text import SUSPECT, clean
-from argocd_provenance.verdict import Outcome
+from argocd_provenance.verdict import Finding, Outcome
 
 
 def render(report: Report) -> str:
@@ -13,8 +13,8 @@ def render(report: Report) -> str:
     errors = sum(1 for i in report.images if i.blocks and i.outcome is Outcome.ERROR) + len(report.errors)
     cases = [_case(image) for image in report.images]
     failures += len(report.refused)
-    cases += [_element("run", "failure", f.code, f.message) for f in report.refused]
-    cases += [_element("run", "error", f.code, f.message) for f in report.errors]
+    cases += [_element("run", "failure", f.code, _said(f)) for f in report.refused]
+    cases += [_element("run", "error", f.code, _said(f)) for f in report.errors]
     if report.suspects_deny:
         failures += len(report.suspects)
         cases += [
@@ -31,8 +31,13 @@ def _case(image: ImageReport) -> str:
         return f'<testcase classname="images" name={quoteattr(clean(image.reference))}/>'
     kind = "failure" if image.outcome is Outcome.DENIED else "error"
     first = image.findings[0]
-    body = "; ".join(f"[{f.code}] {f.message} {f.expected} {f.found} {f.fix}" for f in image.findings)
+    body = "; ".join(f"[{f.code}] {_said(f)}" for f in image.findings)
     return _element(image.reference, kind, first.code, body)
+
+
+def _said(finding: Finding) -> str:
+    parts = (("expected", finding.expected), ("found", finding.found), ("Fix:", finding.fix))
+    return "; ".join([finding.message, *(f"{word} {text}" for word, text in parts if text)])
 
 
 def _element(name: str, kind: str, code: str, body: str) -> str:

@@ -70,3 +70,9 @@ class TestDecoded:
     def test_bytes(self) -> None:
         """Canonical base64 is read."""
         assert strict_json.decoded("QQ==", "it") == b"A"
+
+
+def test_what_is_not_there_is_called_missing() -> None:
+    """Not a wrong type: who reads it would look for a value that nobody wrote."""
+    with pytest.raises(Refused, match="the start is missing"):
+        strict_json.text(None, "the start")

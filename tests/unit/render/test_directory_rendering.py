@@ -163,6 +163,13 @@ class TestLimits:
         with pytest.raises(RenderError, match="no such folder"):
             rendered(tmp_path / "nowhere")
 
+    def test_a_file_in_place_of_a_folder_is_told_as_what_it_is(self, tmp_path: Path) -> None:
+        """It is there, and there is a way to read it."""
+        (tmp_path / "pod.yaml").write_text(POD)
+
+        with pytest.raises(RenderError, match="is a file; `generate -` reads one"):
+            rendered(tmp_path / "pod.yaml")
+
     def test_a_malformed_glob_is_an_error(self, tmp_path: Path) -> None:
         """An exclude that excludes nothing would surprise."""
         with pytest.raises(RenderError, match=r"directory\.exclude"):
