@@ -1,8 +1,9 @@
 """What a lint can say of policies: a closed list of codes, each with a section in ``docs/lint.md``."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from argocd_provenance.records import dataclass
 
 Severity = Literal["error", "warning", "note"]
 """error: a rule that can never match, or that anyone satisfies; warning: it does something else than it seems to; note: worth knowing."""

@@ -5,7 +5,8 @@ The list of codes is closed: each has a section in ``docs/findings.md``, and a t
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from argocd_provenance.records import dataclass
 
 CODES: Mapping[str, str] = {
     # denied: it was checked, and it does not hold

@@ -121,4 +121,6 @@ class TestPluginLines:
             "click",
             "sqlite3",
             "argocd_provenance.pipeline",
+            "argocd_provenance.policy.cel",
+            "argocd_provenance.policy.cue",
         }

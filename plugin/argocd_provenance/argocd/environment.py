@@ -6,10 +6,10 @@ then the values are empty.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from argocd_provenance.argocd.parameters import Parameters, parse_parameters
+from argocd_provenance.records import dataclass
 from argocd_provenance.render import Settings
 
 # What a renderer may see of Argo CD's variables: Argo CD hands the same to kustomize.

@@ -7,11 +7,11 @@ container of every Pod must run a digest that was expected of it, or one that it
 import fnmatch
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from argocd_provenance.argocd.workloads import Expected, Proof, Workload
 from argocd_provenance.oci.reference import Digest
+from argocd_provenance.records import dataclass
 
 Object = Mapping[str, Any]
 Same = Callable[[Expected, Digest], bool]

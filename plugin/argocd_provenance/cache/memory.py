@@ -6,11 +6,11 @@ are words for the operator, never a reason to fail.
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from argocd_provenance.cache.moments import Moment
 from argocd_provenance.cache.seal import OVERHEAD, Question, Seal
 from argocd_provenance.cache.store import ENTRY_LIMIT, Store, StoreError
+from argocd_provenance.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from argocd_provenance.records import dataclass
 
 _PACKED = struct.Struct(">dd16s")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

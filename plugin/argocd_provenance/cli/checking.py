@@ -1,7 +1,6 @@
 """``policy check``, put together: which files, what is said of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from argocd_provenance.cli import gate, operator
@@ -11,6 +10,7 @@ from argocd_provenance.errors import OperatorError, UsageError
 from argocd_provenance.lints import Lint, in_order
 from argocd_provenance.operatorfile import Faults, documents
 from argocd_provenance.policy.lint import lint
+from argocd_provenance.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

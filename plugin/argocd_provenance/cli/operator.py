@@ -1,7 +1,6 @@
 """The operator's files, read: config, policies, trust roots. Nothing of the Application's repository is looked at here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from argocd_provenance.evidence.values import Anchor, DomainAnchor
 from argocd_provenance.policy.load import load_files
 from argocd_provenance.policy.model import Policy
 from argocd_provenance.policy.trust_root import TrustRoot
+from argocd_provenance.records import dataclass
 
 if TYPE_CHECKING:
     from argocd_provenance.evidence.proofs import Proofs

@@ -16,12 +16,13 @@ import stat
 import sys
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from argocd_provenance import records
 from argocd_provenance.cli import main
 from argocd_provenance.cli.endpoint import Endpoint
 from argocd_provenance.errors import OperatorError, UsageError
+from argocd_provenance.records import dataclass
 from argocd_provenance.resident import wire
 
 # Everything that a run may import: once here, instead of once in each.
@@ -60,6 +61,7 @@ def serve(path: Path, metrics: str | None = None, metrics_file: Path | None = No
     with _alone(path):
         for name in _READY:
             importlib.import_module(name)
+        records.make_all()
         # What is there now lives for ever: forks must not copy it only to count references to garbage.
         gc.collect()
         gc.freeze()

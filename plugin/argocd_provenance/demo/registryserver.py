@@ -10,13 +10,14 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from argocd_provenance.demo.contents import OCI_INDEX, describe, encode
+from argocd_provenance.records import dataclass
 
 if TYPE_CHECKING:
     from argocd_provenance.demo.registry import Registry

@@ -1,9 +1,9 @@
 """What reading finds, and what annotating is asked about, as values."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from argocd_provenance.documents.values import Path
+from argocd_provenance.records import dataclass
 
 Role = Literal["core", "crd", "other"]
 """Kubernetes' own kinds; kinds of the table of places; any other object."""

@@ -5,13 +5,13 @@ and are asked of the few documents in whose text a given word can be read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from argocd_provenance.documents import nodes
 from argocd_provenance.documents.rewrite import Rendered
 from argocd_provenance.documents.split import Part
 from argocd_provenance.documents.values import Walk, doubled, fields
+from argocd_provenance.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ a splice cannot express that (an anchor shared with another place), the document
 from collections.abc import Callable
 from collections.abc import Mapping as Names
 from collections.abc import Sequence as Listed
-from dataclasses import dataclass
 from typing import Any
 
 from argocd_provenance.documents.find import Document, search
@@ -21,6 +20,7 @@ from argocd_provenance.documents.splice import CannotSplice, Splice, mapping_at,
 from argocd_provenance.documents.split import BOM, Part, Source, split
 from argocd_provenance.documents.values import Path, Walk, fields, scalar_at
 from argocd_provenance.errors import DocumentError, Error
+from argocd_provenance.records import dataclass
 
 Annotations = Callable[[ObjectImages], Names[str, str]]
 

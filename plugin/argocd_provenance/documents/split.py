@@ -7,9 +7,9 @@ the same document to everybody. Joining the pieces of a `Source` gives its text,
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from argocd_provenance.errors import DocumentError
+from argocd_provenance.records import dataclass
 
 BOM = "\ufeff"
 

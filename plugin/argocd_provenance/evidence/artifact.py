@@ -1,8 +1,7 @@
 """What must have been signed."""
 
-from dataclasses import dataclass
-
 from argocd_provenance.oci.reference import Digest
+from argocd_provenance.records import dataclass
 
 ALGORITHMS = ("sha256", "sha384", "sha512")
 

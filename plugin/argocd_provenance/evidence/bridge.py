@@ -9,7 +9,6 @@ The names leaned on are listed in `surface`; a test fails when the installed sig
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,6 +28,7 @@ from argocd_provenance.evidence.log_entry import check_checkpoint
 from argocd_provenance.evidence.parts import Candidate, LogEntry
 from argocd_provenance.evidence.rejections import Refused
 from argocd_provenance.evidence.trust import Authority, Log, TrustedRoot, Window
+from argocd_provenance.records import dataclass
 
 
 class Instance:

@@ -9,7 +9,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from argocd_provenance.evidence import strict_json
@@ -19,6 +18,7 @@ from argocd_provenance.evidence.parts import Candidate, Envelope, InclusionProof
 from argocd_provenance.evidence.pem import one_block
 from argocd_provenance.evidence.rejections import Refused
 from argocd_provenance.evidence.trust import Log
+from argocd_provenance.records import dataclass
 
 _ED25519_SPKI = bytes.fromhex("302a300506032b6570032100")
 PROMISED_KINDS = frozenset({("hashedrekord", "0.0.1"), ("dsse", "0.0.1"), ("intoto", "0.0.1"), ("intoto", "0.0.2")})

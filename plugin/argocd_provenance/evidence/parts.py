@@ -3,10 +3,10 @@
 Law: nothing in here is a fact about anybody. Only `verify` makes facts of it.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 from argocd_provenance.oci.reference import Digest
+from argocd_provenance.records import dataclass
 
 Form = Literal["cosign-sig", "cosign-att", "bundle"]
 

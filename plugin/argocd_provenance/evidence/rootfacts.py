@@ -1,10 +1,10 @@
 """What a person wants to know of a trusted root: whose it is, what it can prove, how old it is. Pure."""
 
 import hashlib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from argocd_provenance.evidence.trust import TrustedRoot, parse
+from argocd_provenance.records import dataclass
 
 _INSTANCES = {"fulcio.sigstore.dev": "public-good", "rekor.sigstore.dev": "public-good", "githubapp.com": "github"}
 

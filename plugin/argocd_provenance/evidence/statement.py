@@ -5,7 +5,6 @@ cosign still writes Statement v0.1 in attestations, and neither ``name`` nor (be
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from argocd_provenance.evidence import strict_json
@@ -15,6 +14,7 @@ from argocd_provenance.evidence.parts import Candidate, Envelope
 from argocd_provenance.evidence.rejections import Refused, printable
 from argocd_provenance.evidence.values import PROVENANCE_V01, PROVENANCE_V02, PROVENANCE_V1, SIGN_PREDICATE, Kind
 from argocd_provenance.oci.reference import Digest
+from argocd_provenance.records import dataclass
 
 IN_TOTO = "application/vnd.in-toto+json"
 _STATEMENTS = frozenset({"https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1"})

@@ -8,7 +8,6 @@ sigstore's own models refuse such roots, so that the root is read here; the impo
 import importlib.util
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -18,6 +17,7 @@ from argocd_provenance.errors import OperatorError
 from argocd_provenance.evidence import strict_json
 from argocd_provenance.evidence.limits import MAX_CONTENT
 from argocd_provenance.evidence.rejections import Refused
+from argocd_provenance.records import dataclass
 
 Requirement = Literal["sct", "log", "timestamp"]
 PUBLIC_GOOD = "public-good"

@@ -4,11 +4,12 @@ Only `evidence.verify.Verifier.verify` makes an `Evidence`; everything in it is 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Literal
 
 from argocd_provenance.oci.reference import Digest
+from argocd_provenance.records import dataclass
 
 Kind = Literal["signature", "provenance", "attestation"]
 

@@ -1,7 +1,9 @@
 """A credential as a value that cannot be shown by accident."""
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from argocd_provenance.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ One law: a name decides nothing; what counts is the address that is really conne
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
+
+from argocd_provenance.records import dataclass
 
 Lookup = Callable[[str], Sequence[str]]
 

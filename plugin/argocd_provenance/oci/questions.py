@@ -8,7 +8,6 @@ Source: distribution-spec 1.1, "Pulling manifests" and "Pulling blobs".
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from argocd_provenance.errors import DigestMismatch, InvalidReference, RegistryError
@@ -18,6 +17,7 @@ from argocd_provenance.oci.layout import is_layout
 from argocd_provenance.oci.reference import Digest, Repository
 from argocd_provenance.oci.replies import Reply, misbehaved, refused, shown
 from argocd_provenance.oci.settings import Endpoint, HostSettings, endpoints
+from argocd_provenance.records import dataclass
 
 if TYPE_CHECKING:
     from argocd_provenance.oci.bearer import Authority

@@ -8,10 +8,10 @@ kubelet applies (kubernetes, ``pkg/util/parsers/parsers.go``).
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Self
 
 from argocd_provenance.errors import InvalidReference
+from argocd_provenance.records import dataclass
 
 _HEX_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128}
 _DIGEST = re.compile(r"(sha256|sha384|sha512):([0-9a-f]+)")

@@ -7,7 +7,6 @@ for by; everything belongs to one repository, as asked at the same places; failu
 import json
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from argocd_provenance.cache.memory import Memory
 from argocd_provenance.errors import Error, InvalidReference, RegistryError
@@ -15,6 +14,7 @@ from argocd_provenance.oci.descriptor import OCI_INDEX, Index, parse_manifest
 from argocd_provenance.oci.gathered import Listing
 from argocd_provenance.oci.reference import Digest, Repository
 from argocd_provenance.oci.settings import Endpoint
+from argocd_provenance.records import dataclass
 
 # Seconds for which "there is nothing" is believed: whoever signs now deploys now.
 ABSENCE = 5.0

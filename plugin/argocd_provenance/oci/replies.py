@@ -4,11 +4,11 @@ One law: what a stranger wrote is cut, and printable, before it reaches a messag
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from argocd_provenance.errors import NotFound, RegistryError, Unauthorized
 from argocd_provenance.oci.strictjson import NotJSONError, read_object
+from argocd_provenance.records import dataclass
 
 _MESSAGE = 200
 

@@ -6,11 +6,11 @@ beyond this machine.
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from argocd_provenance.errors import OperatorError
 from argocd_provenance.oci.reference import Repository, registry_host
+from argocd_provenance.records import dataclass
 
 EVERY_HOST = "*"
 

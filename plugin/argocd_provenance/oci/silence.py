@@ -5,11 +5,11 @@ One law: no URL that the libraries put into their words gets out, for its query 
 
 import os
 import ssl
-from dataclasses import dataclass
 
 from argocd_provenance.errors import RegistryError
 from argocd_provenance.oci.network import ForbiddenAddressError
 from argocd_provenance.oci.replies import shown
+from argocd_provenance.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

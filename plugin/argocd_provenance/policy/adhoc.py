@@ -3,8 +3,6 @@
 Without a signer such a command proves nothing, and is refused.
 """
 
-from dataclasses import dataclass
-
 from argocd_provenance.errors import OperatorError, UsageError
 from argocd_provenance.evidence.values import KeyAnchor
 from argocd_provenance.policy.imagepatterns import ImagePattern
@@ -18,6 +16,7 @@ from argocd_provenance.policy.predicates import (
 )
 from argocd_provenance.policy.require import source_url
 from argocd_provenance.policy.signers import DEFAULT_DOMAIN, IdentitySigner, KeySigner, Signer
+from argocd_provenance.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ and satisfies no demand.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from argocd_provenance.evidence.values import Certificate, Evidence
 from argocd_provenance.policy import github
 from argocd_provenance.policy.predicateplace import Said
 from argocd_provenance.policy.provenance import Provenance, extract
+from argocd_provenance.records import dataclass
 
 # The workflows that sign for another workflow, which the predicate then names as builder (BYOB).
 _DELEGATORS = re.compile(r"\.github/workflows/delegator_[a-z-]+_slsa3\.yml")

@@ -16,8 +16,6 @@ from argocd_provenance.policy.model import Authority, MixedDomain, Mode, Policy
 from argocd_provenance.policy.objectmatch import object_matches
 from argocd_provenance.policy.patterns import BadPatternError
 
-API_VERSIONS = ("policy.sigstore.dev/v1alpha1", "policy.sigstore.dev/v1beta1")
-
 _MODES: tuple[Mode, ...] = ("enforce", "warn")
 
 

@@ -5,7 +5,6 @@ asked makes an answer "undecided", never "denied"; and it never makes it "allowe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from argocd_provenance.evidence.values import Evidence
@@ -13,6 +12,7 @@ from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.judge import Judgement
 from argocd_provenance.policy.model import Policy, PolicyException
 from argocd_provenance.policy.select import Coverage
+from argocd_provenance.records import dataclass
 from argocd_provenance.verdict import Finding, Outcome
 
 Unmatched = Literal["deny", "pin", "allow"]

@@ -5,11 +5,11 @@ exact name matches no tag. Stricter or kinder here: both sides spell Docker Hub 
 """
 
 import re
-from dataclasses import dataclass
 
 from argocd_provenance.oci.reference import registry_host
 from argocd_provenance.policy.imagepatterns import Image, ImagePattern
 from argocd_provenance.policy.patterns import BadPatternError, Glob
+from argocd_provenance.records import dataclass
 
 _ALLOWED = re.compile(r"[a-zA-Z0-9\-_:/*.@]+")
 _HUB = "index.docker.io/"

@@ -6,7 +6,6 @@ policy-controller: pkg/apis/policy/v1beta1/clusterimagepolicy_types.go, ``Policy
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from argocd_provenance.operatorfile import Field
@@ -15,6 +14,7 @@ from argocd_provenance.policy.cue import RESULT, STATEMENT, CueError, CuePolicy
 from argocd_provenance.policy.expression import BadExpressionError, CelExpression
 from argocd_provenance.policy.fields import Reading, operator_file
 from argocd_provenance.policy.model import Condition
+from argocd_provenance.records import dataclass
 
 _LANGUAGES = ("cue", "rego", "cel")
 _SOURCES = ("data", "configMapRef", "remote")

@@ -6,9 +6,9 @@ Fulcio: docs/oid-info.md; GitHub: "About security hardening with OpenID Connect"
 """
 
 import re
-from dataclasses import dataclass
 
 from argocd_provenance.evidence.values import Certificate
+from argocd_provenance.records import dataclass
 
 ISSUER = "https://token.actions.githubusercontent.com"
 GENERATOR = "https://github.com/slsa-framework/slsa-github-generator"

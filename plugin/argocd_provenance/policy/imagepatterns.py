@@ -4,12 +4,12 @@ A pattern matches the repository whatever its tag; with ``:`` it matches the tag
 Docker Hub are understood as people write them: ``nginx`` is ``docker.io/library/nginx``.
 """
 
-from dataclasses import dataclass
 from typing import Self
 
 from argocd_provenance.errors import InvalidReference
 from argocd_provenance.oci.reference import Digest, Reference, Repository, registry_host
 from argocd_provenance.policy.patterns import BadPatternError, Glob
+from argocd_provenance.records import dataclass
 
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_:/*.@[]")
 

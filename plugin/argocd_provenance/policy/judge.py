@@ -5,7 +5,6 @@ with all its reasons; only a positive proof allows.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -17,6 +16,7 @@ from argocd_provenance.policy.policyresult import policy_result
 from argocd_provenance.policy.question import Question
 from argocd_provenance.policy.satisfy import satisfying
 from argocd_provenance.policy.vex import accepted, is_vex
+from argocd_provenance.records import dataclass
 from argocd_provenance.verdict import Finding
 
 # A demand that is satisfied counts for more than any that is not.

@@ -7,13 +7,13 @@ that hold for everybody; a policy's `builders` go before them, up or down. Whom 
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from argocd_provenance.evidence.values import Certificate, Evidence
 from argocd_provenance.policy import github
 from argocd_provenance.policy.patterns import Glob
 from argocd_provenance.policy.provenance import extract
 from argocd_provenance.policy.signers import Signer
+from argocd_provenance.records import dataclass
 
 _RELEASE = re.compile(r"refs/tags/v[0-9]+\.[0-9]+\.[0-9]+")
 UNKNOWN = "a builder that no row of the table names"

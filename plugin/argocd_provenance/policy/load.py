@@ -4,14 +4,12 @@ A file holds any number of documents, each an ImagePolicy, a ClusterImagePolicy,
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
 
 from argocd_provenance.operatorfile import Faults, Field, documents
 from argocd_provenance.policy.builderfields import builders
+from argocd_provenance.policy.cluster import API_VERSIONS as FOREIGN_VERSIONS
 from argocd_provenance.policy.cluster import Cluster
-from argocd_provenance.policy.cluster_image_policy import API_VERSIONS as FOREIGN_VERSIONS
-from argocd_provenance.policy.cluster_image_policy import cluster_image_policy, foreign_name
 from argocd_provenance.policy.fields import Reading, globs, image_patterns, pattern
 from argocd_provenance.policy.giturl import normalised
 from argocd_provenance.policy.model import (
@@ -27,6 +25,7 @@ from argocd_provenance.policy.model import (
 from argocd_provenance.policy.patterns import Glob
 from argocd_provenance.policy.require import demand
 from argocd_provenance.policy.trust_root import TrustRoot, trust_root
+from argocd_provenance.records import dataclass
 
 API_VERSION = "argocd-provenance.io/v1alpha1"
 KIND = "ImagePolicy"
@@ -74,9 +73,12 @@ def load_files(
 def _document(root: Field, reading: Reading) -> Policy | TrustRoot | None:
     fields = root.mapping(None)
     said = {name: str(fields[name].plain_values()) for name in ("apiVersion", "kind") if name in fields}
-    if said.get("kind") == "TrustRoot" and said.get("apiVersion") in FOREIGN_VERSIONS:
-        return trust_root(root, foreign_name(fields["metadata"]) if "metadata" in fields else "")
-    if said.get("apiVersion") in FOREIGN_VERSIONS and said.get("kind") == "ClusterImagePolicy":
+    if said.get("apiVersion") in FOREIGN_VERSIONS and said.get("kind") in ("TrustRoot", "ClusterImagePolicy"):
+        # With CUE and CEL behind them: who has none does not wait for what reads them.
+        from argocd_provenance.policy.cluster_image_policy import cluster_image_policy, foreign_name
+
+        if said["kind"] == "TrustRoot":
+            return trust_root(root, foreign_name(fields["metadata"]) if "metadata" in fields else "")
         return cluster_image_policy(root, reading)
     top = root.mapping(("apiVersion", "kind", "metadata", "spec"), ("apiVersion", "kind", "metadata", "spec"))
     if "apiVersion" in top:

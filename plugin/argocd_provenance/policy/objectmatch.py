@@ -8,9 +8,9 @@ policy-controller: pkg/apis/config/image_policies.go, ``GetMatchingPolicies``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from argocd_provenance.operatorfile import Field
+from argocd_provenance.records import dataclass
 
 _RESOURCES = ("replicasets", "deployments", "pods", "cronjobs", "jobs", "statefulsets", "daemonsets")
 _KINDS = {

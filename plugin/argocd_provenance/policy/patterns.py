@@ -4,8 +4,10 @@ A pattern is anchored at both ends, and matches in time linear in the text. `*` 
 """
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from argocd_provenance.records import dataclass
 
 _MAX_PATTERN = 512
 # An identity, a ref or a repository longer than this is hostile, and matches nothing.

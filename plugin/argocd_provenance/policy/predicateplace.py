@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
+
+from argocd_provenance.records import dataclass
 
 # git+https://host/owner/name.git@ref (SPDX, in-toto), https://host/owner/name.git#ref:folder (BuildKit)
 _GIT_URI = re.compile(r"(?:git\+)?(https://[^@#\s]+?)(?:\.git)?/?(?:@([^\s]+)|#([^:\s]*)(?::\S*)?)?")

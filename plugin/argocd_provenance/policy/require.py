@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from argocd_provenance.operatorfile import Field
-from argocd_provenance.policy.expression import BadExpressionError, CelExpression
 from argocd_provenance.policy.fields import Reading, pattern
 from argocd_provenance.policy.model import Demand, Source, Summary
 from argocd_provenance.policy.patterns import Glob
 from argocd_provenance.policy.predicates import SHORT_NAMES, VERIFICATION_SUMMARY, predicate_types
 from argocd_provenance.policy.signerfields import signers
 from argocd_provenance.policy.signers import Signer
+
+if TYPE_CHECKING:
+    from argocd_provenance.policy.expression import CelExpression
 
 _KINDS = ("signature", "provenance", "attestation")
 _COMMON = (
@@ -147,7 +150,9 @@ def _days(field: Field) -> int:
     return int(seconds // _DAY)
 
 
-def _where(field: Field, more: tuple[str, ...]) -> tuple[CelExpression, ...]:
+def _where(field: Field, more: tuple[str, ...]) -> "tuple[CelExpression, ...]":
+    from argocd_provenance.policy.expression import BadExpressionError, CelExpression
+
     texts = field.sequence(empty=False) if isinstance(field.value, tuple) else (field,)
     found = []
     for item in texts:

@@ -5,7 +5,6 @@ only policies for other Applications cover is out of scope, which is a denial wh
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from argocd_provenance.oci.reference import Digest, Reference
 from argocd_provenance.policy.giturl import normalised
@@ -13,6 +12,7 @@ from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.index import PolicyIndex
 from argocd_provenance.policy.model import Applications, Policy
 from argocd_provenance.policy.objectmatch import Carrier
+from argocd_provenance.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

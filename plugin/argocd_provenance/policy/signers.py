@@ -4,11 +4,11 @@ Every signer names the trust anchor that must have proved the evidence, and says
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from argocd_provenance.evidence.values import Anchor, Certificate, DomainAnchor, Evidence, KeyAnchor
 from argocd_provenance.policy import github
 from argocd_provenance.policy.patterns import Glob, Pattern
+from argocd_provenance.records import dataclass
 
 DEFAULT_DOMAIN = "public-good"
 

@@ -12,12 +12,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from argocd_provenance.errors import OperatorError
 from argocd_provenance.operatorfile import Field
 from argocd_provenance.policy.fields import public_key
+from argocd_provenance.records import dataclass
 
 API_VERSION = "policy.sigstore.dev/v1alpha1"
 

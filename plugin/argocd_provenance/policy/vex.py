@@ -7,13 +7,13 @@ and of two that are equally new the one that accepts nothing.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from argocd_provenance.evidence.values import Evidence
 from argocd_provenance.policy.imagepatterns import Image
+from argocd_provenance.records import dataclass
 
 _TYPE = re.compile(r"https://openvex\.dev/ns(/v[0-9.]{1,10})?")
 _ACCEPTED = frozenset({"not_affected", "fixed"})

@@ -10,12 +10,12 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RenderError
+from argocd_provenance.records import dataclass
 from argocd_provenance.render.children import PACKAGES, command
 from argocd_provenance.render.process import run
 from argocd_provenance.render.remotes import Remotes

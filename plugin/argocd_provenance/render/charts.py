@@ -10,13 +10,13 @@ import re
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from argocd_provenance.errors import RenderError
+from argocd_provenance.records import dataclass
 from argocd_provenance.render.schemas import PACKED_FILES, PACKED_SIZE
 
 # A version of semver with nothing left out; whatever else helm takes is a range.

@@ -9,9 +9,9 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from argocd_provenance.records import dataclass
 from argocd_provenance.render import landlock, seccomp, supervisor
 
 _PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h

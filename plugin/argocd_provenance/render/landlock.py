@@ -10,8 +10,9 @@ import os
 import stat
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from argocd_provenance.records import dataclass
 
 # The same numbers on every architecture: the calls are younger than their common table.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446

@@ -10,11 +10,11 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import DeadlineExceeded, RenderError
+from argocd_provenance.records import dataclass
 from argocd_provenance.render.confinement import Access, Confinement
 
 # Argo CD's own limit for a plugin's whole answer is 100 MB; no render comes near.

@@ -7,7 +7,9 @@ again, for whoever reads only the end.
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from argocd_provenance.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ format: prometheus/docs, ``instrumenting/exposition_formats.md``.
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from argocd_provenance.records import dataclass
 from argocd_provenance.report.model import Report
 
 _PREFIX = "argocd_provenance_"

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from argocd_provenance.evidence.values import Evidence
+from argocd_provenance.records import dataclass
 from argocd_provenance.verdict import Finding, Outcome
 
 Overall = Literal["allowed", "denied", "error"]

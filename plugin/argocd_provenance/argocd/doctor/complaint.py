@@ -1,8 +1,9 @@
 """What can be wrong with an installation: a closed list of codes, each with a section in ``docs/doctor.md``."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from argocd_provenance.records import dataclass
 
 Weight = Literal["error", "warning", "note"]
 """error: it does not work, or lets images through; warning: it will not do on a bad day; note: worth knowing."""

@@ -1,11 +1,12 @@
 """The repo-server's Deployment and the time limits around it, as the Kubernetes API returns them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from argocd_provenance.argocd.doctor.applications import PLUGIN, judge_applications
 from argocd_provenance.argocd.doctor.complaint import Complaint
+from argocd_provenance.records import dataclass
 
 _SERVER = "argocd-cmp-server"
 _USER = 999

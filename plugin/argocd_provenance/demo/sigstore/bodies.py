@@ -4,11 +4,11 @@ rekor: pkg/types/{hashedrekord,dsse,intoto}; rekor-tiles: api/proto/rekor/v2.
 """
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 from argocd_provenance.demo.sigstore.signer import Signer
 from argocd_provenance.demo.sigstore.wire import b64, der
+from argocd_provenance.records import dataclass
 
 _DETAILS = {
     "sha256": ("SHA2_256", "PKIX_ECDSA_P256_SHA_256"),

@@ -1,10 +1,10 @@
 """What is signed: simple signing payloads, in-toto statements, DSSE envelopes; and what cosign puts into a layer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from argocd_provenance.demo.sigstore.wire import b64, encode, sha256_text
+from argocd_provenance.records import dataclass
 
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 DSSE = "application/vnd.dsse.envelope.v1+json"

@@ -1,13 +1,12 @@
 """Who signs: a private key, and the certificate that was issued for it, if any."""
 
-from dataclasses import dataclass
-
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from argocd_provenance.demo.sigstore import wire
+from argocd_provenance.records import dataclass
 
 SigningKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 

@@ -1,10 +1,10 @@
 """The tree of an expression. cel-spec: doc/langdef.md, "Syntax" and "Macros"."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from argocd_provenance.policy.cel.tokens import CelSyntaxError, Token, tokens
+from argocd_provenance.records import dataclass
 
 MACROS = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"})
 _DEPTH = 48

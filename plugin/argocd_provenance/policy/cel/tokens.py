@@ -1,8 +1,9 @@
 """The words of an expression. cel-spec: doc/langdef.md, "Syntax"."""
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from argocd_provenance.records import dataclass
 
 Kind = Literal["name", "number", "text", "sign", "end"]
 

@@ -5,8 +5,9 @@ Python bool is an int and True == 1, so that every comparison here looks at the 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from argocd_provenance.records import dataclass
 
 LOW, HIGH = -(2**63), 2**63 - 1
 

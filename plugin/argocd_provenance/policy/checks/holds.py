@@ -1,9 +1,9 @@
 """A check: an expectation, what was found and where, and a finding unless it holds."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from argocd_provenance.policy.predicateplace import Said
+from argocd_provenance.records import dataclass
 from argocd_provenance.verdict import Finding
 
 

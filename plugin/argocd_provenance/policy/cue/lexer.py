@@ -6,11 +6,11 @@ Only what is read: other spellings (bytes, interpolation, octal numbers, …) ar
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
 from argocd_provenance.policy.cue.syntax import CueError, Number
+from argocd_provenance.records import dataclass
 
 Kind = Literal["name", "string", "number", "symbol", "comma", "end"]
 

@@ -5,7 +5,6 @@ there and here.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from argocd_provenance.policy.cue import builtins
 from argocd_provenance.policy.cue.agree import agree
@@ -29,6 +28,7 @@ from argocd_provenance.policy.cue.syntax import (
     children,
 )
 from argocd_provenance.policy.cue.values import Undecided, compiled
+from argocd_provenance.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """What names of a policy stand for while it is held against a statement, and the values of expressions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any as Anything
 
 from argocd_provenance.policy.cue import builtins
@@ -17,6 +16,7 @@ from argocd_provenance.policy.cue.syntax import (
     Value,
 )
 from argocd_provenance.policy.cue.values import Undecided, compared
+from argocd_provenance.records import dataclass
 
 _MISSING = object()
 _MAX_REFERENCES = 16
