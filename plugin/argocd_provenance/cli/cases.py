@@ -6,7 +6,6 @@ recorded of a registry is believed as little as the registry was: digests are co
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from argocd_provenance.oci.gathered import NOTHING, Attachment, Gathered, Place,
 from argocd_provenance.oci.reference import Digest, Reference, Repository
 from argocd_provenance.oci.registry import by_platform
 from argocd_provenance.operatorfile import Faults, Field, documents
+from argocd_provenance.records import dataclass
 from argocd_provenance.verdict import CODES
 
 FILE = "case.yaml"

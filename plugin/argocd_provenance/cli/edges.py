@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from argocd_provenance.cache.memory import Memory
 from argocd_provenance.cli.operator import Operator, domains
@@ -15,9 +16,11 @@ from argocd_provenance.evidence.proofs import Proofs
 from argocd_provenance.evidence.values import Anchor, DomainAnchor
 from argocd_provenance.evidence.verify import Verifier
 from argocd_provenance.oci.credentials import Credentials
-from argocd_provenance.oci.files import Files
 from argocd_provenance.oci.registry import Registry
 from argocd_provenance.oci.remembered import Remembered
+
+if TYPE_CHECKING:
+    from argocd_provenance.oci.files import Files
 
 
 @contextlib.contextmanager
@@ -40,8 +43,10 @@ def registry(
         client.close()
 
 
-def files(config: Config, permitted: Callable[[str], bool], deadline: Deadline) -> Files:
+def files(config: Config, permitted: Callable[[str], bool], deadline: Deadline) -> "Files":
     """A client for the web addresses that `permitted` says yes to, with the same credentials."""
+    from argocd_provenance.oci.files import Files
+
     return Files(config.registries, permitted, credentials(os.environ), deadline)
 
 

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from xml.sax.saxutils import escape, quoteattr
 
+from argocd_provenance.records import dataclass
 from argocd_provenance.report.text import clean
 
 
