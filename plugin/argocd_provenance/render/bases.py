@@ -108,6 +108,7 @@ def _fetch(address: Address, place: Path, access: Mapping[str, str], deadline: D
                 deadline,
                 writable=(folder,),
                 network=True,
+                called="git clone",
             )
         except RenderError as error:
             raise RenderError(f"{address.repository}, {address.ref}: {error}") from error

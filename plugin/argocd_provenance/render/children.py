@@ -10,4 +10,14 @@ _START = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); del sys.argv[0
 
 def command(module: str, *words: str) -> list[str]:
     """The command line that runs `module` of this folder, from `PACKAGES` and Python's own places alone."""
-    return [sys.executable, "-I", "-c", _START, str(PACKAGES), f"argocd_provenance.render.{module}", *words]
+    return [
+        sys.executable,
+        "-I",
+        "-W",
+        "ignore",
+        "-c",
+        _START,
+        str(PACKAGES),
+        f"argocd_provenance.render.{module}",
+        *words,
+    ]

@@ -31,7 +31,7 @@ def evaluate(
         request = Path(made, "request.json")
         request.write_text(json.dumps(_request(names, source, root, settings)), encoding="utf-8")
         folders = (source, root, Path(made), PACKAGES)
-        printed = run(command("jsonnet", str(request)), source, lambda _: {}, folders, deadline)
+        printed = run(command("jsonnet", str(request)), source, lambda _: {}, folders, deadline, called="jsonnet")
     evaluated: dict[str, str] = json.loads(printed)
     return {name: _objects(name, text) for name, text in evaluated.items()}
 
@@ -110,10 +110,14 @@ def _main(request: Mapping[str, Any]) -> dict[str, str]:
         raise RuntimeError(f"couldn't open import {written!r}: no match locally or in the Jsonnet library paths")
 
     options = {name: request[name] for name in ("ext_vars", "ext_codes", "tla_vars", "tla_codes")}
-    return {
-        name: gojsonnet.evaluate_snippet(path, Path(path).read_text(encoding="utf-8"), import_callback=bring, **options)
-        for name, path in request["files"].items()
-    }
+    evaluated = {}
+    for name, path in request["files"].items():
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+            evaluated[name] = gojsonnet.evaluate_snippet(path, text, import_callback=bring, **options)
+        except (RuntimeError, ValueError) as error:
+            raise RuntimeError(f"{name}: {error}") from error
+    return evaluated
 
 
 if __name__ == "__main__":

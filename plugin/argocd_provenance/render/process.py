@@ -55,14 +55,15 @@ def run(
     *,
     writable: Sequence[Path] = (),
     network: bool = False,
+    called: str = "",
 ) -> str:
     """What the program printed; raises `RenderError` if it fails, and `DeadlineExceeded` once the time is over.
 
     `environment` gets the child's home, a folder that is deleted afterwards, and returns what the child sees beside
     it. The child reads `folders` and `writable`, writes `writable` and its home, and opens a socket only where the
-    `network` is its business. Paths of all these folders are left out of what is quoted.
+    `network` is its business. Paths of all these folders are left out of what is quoted. Messages name it as it is `called`.
     """
-    name = Path(arguments[0]).name
+    name = called or Path(arguments[0]).name
     with tempfile.TemporaryDirectory(prefix="argocd-provenance-") as made:
         home = Path(os.path.realpath(made))
         access = Access((*folders, cwd), tuple(writable), network=network)
