@@ -55,6 +55,10 @@ def policies(texts: list[tuple[str, bool]]) -> list[Policy]:
 
 @example([("nginx*", True)], "nginx:v1")
 @example([("index.docker.io/library/*", True)], "nginx")
+@example([("acme/*", True)], "acme/shop:v1")
+@example([("acme/shop:v1", True)], "acme/shop:v1")
+@example([("library/*", True)], "library/nginx")
+@example([("GHCR.*/acme/*", True)], "GHCR.io/acme/shop")
 @given(st.lists(st.tuples(written, st.booleans()), max_size=6), references)
 def test_no_policy_that_matches_is_left_out(texts: list[tuple[str, bool]], reference: str) -> None:
     """Whatever is written in a pattern or in a reference, before the digest is known and after."""

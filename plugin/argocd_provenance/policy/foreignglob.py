@@ -42,9 +42,14 @@ def foreign_pattern(written: str) -> ForeignPattern:
 
 
 def _spellings(image: Image, *, proved: bool) -> tuple[str, ...]:
-    """The reference as written, and as upstream spells it: with its digest, and with its tag where no digest was written."""
+    """The reference as written, and as upstream spells it: with its digest, and with its tag where no digest was written.
+
+    What lies on Docker Hub in every spelling: whoever writes the reference must not choose the policy by it.
+    """
     name = image.repository.name
-    names = (name, f"index.{name}") if name.startswith("docker.io/") else (name,)
+    names: tuple[str, ...] = (name,)
+    if name.startswith("docker.io/"):
+        names = (name, f"index.{name}", image.repository.path, image.repository.familiar)
     tails = [f"@{image.digest.text}"] if image.digest is not None else []
     if image.tag is not None and image.reference.digest is None:
         tails.append(f":{image.tag}")

@@ -6,11 +6,12 @@ name is cut to each length that occurs; what the index offers is then held again
 
 from collections.abc import Iterable
 
+from argocd_provenance.oci.reference import registry_host
 from argocd_provenance.policy.foreignglob import ForeignPattern
 from argocd_provenance.policy.imagepatterns import ImagePattern
 from argocd_provenance.policy.model import Policy
 
-_HUB = ("docker.io/", "index.docker.io/")
+_HUB = "docker.io"
 
 
 class PolicyIndex:
@@ -38,7 +39,13 @@ class PolicyIndex:
 def _beginning(pattern: ImagePattern) -> str:
     """What the name of every repository begins with that `pattern` can match."""
     literal = pattern.repository.text.partition("*")[0]
-    if isinstance(pattern, ForeignPattern) and ("/" not in literal or literal.startswith(_HUB)):
+    if isinstance(pattern, ForeignPattern) and not _names_a_host(literal):
         # It is held against the reference as written too, which may leave the host out.
         return ""
     return literal
+
+
+def _names_a_host(literal: str) -> bool:
+    """Whether a whole host stands in `literal`, as repositories spell it, and one that no reference leaves out."""
+    host, slash, _ = literal.partition("/")
+    return bool(slash) and ("." in host or ":" in host or host == "localhost") and registry_host(host) not in {_HUB, ""}

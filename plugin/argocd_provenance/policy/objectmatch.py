@@ -73,7 +73,9 @@ class ObjectMatch:
         if resource is None or group != _group_of(resource):
             return True  # a kind that upstream never sees: the pods that it makes could be any
         if resource == self.resource:
-            same = self.group == group and self.version in {"*", version}
+            # The API server turns whatever version it serves into v1 before it asks the webhook (matchPolicy Equivalent),
+            # so an entry for v1 holds for an object that is written in an older one.
+            same = self.group == group and self.version in {"*", "v1", version}
             if carrier.labels is None:
                 return same
             labels = dict(carrier.labels)

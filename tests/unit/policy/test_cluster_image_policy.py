@@ -247,6 +247,11 @@ class TestGlobs:
             ("*/*", "acme/shop", True),
             ("docker.io/**", "nginx", True),
             ("index.docker.io/library/nginx*", "nginx:1", True),
+            ("acme/*", "acme/shop:v1", True),
+            ("acme/*", "docker.io/acme/shop:v1", True),
+            ("acme/*", "ghcr.io/acme/shop:v1", False),
+            ("nginx*", "index.docker.io/library/nginx:1", True),
+            ("library/nginx*", "nginx:1", True),
         ],
     )
     def test_a_glob_sees_the_whole_reference(self, glob: str, reference: str, *, fits: bool) -> None:

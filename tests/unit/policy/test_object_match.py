@@ -20,6 +20,8 @@ class TestMatch:
             (("apps", "v1", "deployments"), DEPLOYMENT, True),
             (("apps", "*", "deployments"), DEPLOYMENT, True),
             (("apps", "v1beta1", "deployments"), DEPLOYMENT, False),
+            (("apps", "v1", "deployments"), Carrier("apps/v1beta1", "Deployment"), True),
+            (("batch", "v1", "cronjobs"), Carrier("batch/v1beta1", "CronJob"), True),
             (("", "v1", "deployments"), DEPLOYMENT, False),
             (("apps", "v1", "statefulsets"), DEPLOYMENT, False),
             (("", "v1", "pods"), DEPLOYMENT, True),
