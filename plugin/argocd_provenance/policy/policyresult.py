@@ -1,11 +1,11 @@
 """What a policy over all authorities sees: which were satisfied, by which signatures and attestations.
 
 policy-controller: pkg/webhook/validator_result.go. Of a certificate only the fields that are named there are shown; the
-predicates are not. What upstream adds from the cluster or makes up itself (``id``, ``digest``, ``config``, ``spec``, …)
+predicates are not; what says the same of signer and run is listed once, stricter than upstream. What upstream adds from the cluster or makes up itself (``id``, ``digest``, ``config``, ``spec``, …)
 is absent, so that a policy about it does not hold.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -39,12 +39,22 @@ def policy_result(
             question = Question(demand, image, policy.subject_name, today, policy.builders)
             fitting = [e for e in evidence if is_of_kind(demand, e) and not misses(question, e)[1]]
             used += [piece for piece in fitting if piece not in used]
+            listed = _distinct(_said(demand, piece) for piece in fitting)
             if demand.kind == "signature":
-                entry["signatures"] = [_said(demand, piece) for piece in fitting]
+                entry["signatures"] = listed
             else:
-                entry.setdefault("attestations", {})[demand.name] = [_said(demand, piece) for piece in fitting]
+                entry.setdefault("attestations", {})[demand.name] = listed
         found[authority.name] = entry
     return {"authorityMatches": found}, tuple(used)
+
+
+def _distinct(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """`entries`, alike ones once: who can write to the registry can copy a signature, and it must not count as two."""
+    found: list[dict[str, Any]] = []
+    for entry in entries:
+        if entry not in found:
+            found.append(entry)
+    return found
 
 
 def _said(demand: Demand, evidence: Evidence) -> dict[str, Any]:

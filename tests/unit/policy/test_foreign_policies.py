@@ -11,7 +11,7 @@ from argocd_provenance.policy.cluster import BadPolicyError, Cluster
 from argocd_provenance.policy.judge import judge
 from argocd_provenance.policy.load import load_files
 from argocd_provenance.policy.model import Policy
-from unit.policy.builders import ISSUER, SAN, TODAY, codes, evidence, image, predicate_v1
+from unit.policy.builders import ISSUER, SAN, TODAY, certificate, codes, evidence, image, predicate_v1
 from unit.policy.test_cluster_image_policy import PEM, text
 
 PROVENANCE = "https://slsa.dev/provenance/v1"
@@ -206,14 +206,24 @@ class TestOverAll:
         two = 'import "list"\nauthorityMatches: signed: signatures: list.MinItems(2)'
 
         assert not self.allowed(two, evidence())
-        assert self.allowed(two, evidence(), evidence(source="another"))
+        assert self.allowed(two, evidence(), evidence(signer=certificate(buildTrigger="schedule")))
+
+    def test_a_copy_of_a_signature_does_not_count(self) -> None:
+        """Who can write to the registry can put one signature in as many places, and forms, as they like."""
+        two = 'import "list"\nauthorityMatches: signed: signatures: list.MinItems(2)'
+        sboms = 'import "list"\nauthorityMatches: sbom: attestations: spdx: list.MinItems(2)'
+        places = ("referrers", "sha256-1a.sig")
+        copies = [evidence("attestation", predicate_type="https://spdx.dev/Document", source=p) for p in places]
+
+        assert not self.allowed(two, *(evidence(source=place) for place in places))
+        assert not self.allowed(sboms, *copies)
 
     def test_a_guard_reads_what_was_found(self) -> None:
         """As in upstream's own test."""
         guard = 'authorityMatches: {\n  signed: _\n  if (len(authorityMatches.signed.signatures) < 2) {\n    few: 2\n    few: "Error"\n  }\n}'
 
         assert not self.allowed(guard, evidence())
-        assert self.allowed(guard, evidence(), evidence(source="another"))
+        assert self.allowed(guard, evidence(), evidence(signer=certificate(buildTrigger="schedule")))
 
     def test_an_answer_stays_open_until_all_places_were_asked(self) -> None:
         """More evidence could exceed an upper limit."""
