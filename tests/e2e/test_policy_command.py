@@ -95,3 +95,44 @@ class TestCheck:
 
         assert code == 0
         assert "WARNING config.yaml:4: unmatched: [unmatched-open]" in out
+
+
+class TestImport:
+    LINE = ("cosign", "verify", "--certificate-identity", "release@acme.example", "--certificate-oidc-issuer", "https://accounts.google.com", "ghcr.io/acme/app:v1")  # fmt: skip
+
+    def test_a_command_line_becomes_a_policy_that_loads_and_is_clean(self, tmp_path: Path) -> None:
+        """And says where it is stricter."""
+        code, out, err = policy("import", "--", *self.LINE, cwd=tmp_path)
+
+        assert (code, err) == (0, "")
+        assert "# Stricter: every image of ghcr.io/acme/app must pass, not only :v1" in out
+        (tmp_path / "p.yaml").write_text(out)
+        assert policy("check", "p.yaml", "--strict", cwd=tmp_path)[:2] == (
+            0,
+            "policy check: 1 policy, nothing to say\n",
+        )
+
+    def test_a_file_comes_from_standard_input_too(self, tmp_path: Path) -> None:
+        """With the same answer."""
+        text = (
+            "apiVersion: policy.sigstore.dev/v1beta1\nkind: ClusterImagePolicy\nmetadata: {name: c}\nspec:\n"
+            "  images: [{glob: 'ghcr.io/acme/**'}]\n  authorities:\n    - keyless:\n        url: https://fulcio.sigstore.dev\n"
+            "        identities: [{issuer: 'https://accounts.google.com', subject: release@acme.example}]\n"
+        )
+        (tmp_path / "c.yaml").write_text(text)
+
+        file, piped = policy("import", "c.yaml", cwd=tmp_path), policy("import", "-", cwd=tmp_path, stdin=text)
+
+        assert file == piped
+        assert file[0] == 0
+        assert "kind: ImagePolicy" in file[1]
+
+    def test_what_cannot_be_carried_over_is_exit_2_and_all_of_it_is_named(self, tmp_path: Path) -> None:
+        """Nothing is printed."""
+        code, out, err = policy("import", "--", *self.LINE, "--policy", "p.cue", "--ca-roots", "r.pem", cwd=tmp_path)
+
+        assert (code, out) == (2, "")
+        assert "--policy" in err
+        assert "--ca-roots" in err
+        assert policy("import", "none.yaml", cwd=tmp_path)[0] == 2
+        assert policy("import", cwd=tmp_path)[0] == 2

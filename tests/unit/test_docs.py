@@ -77,7 +77,8 @@ def unknown(words: list[str]) -> list[str]:
         command = inner
     known = {option for one in command.get_params(context) for option in (*one.opts, *one.secondary_opts)}
     known |= {"-h", "--help"}
-    options = [word.partition("=")[0] for word in words if word.startswith("-") and word != "-"]
+    own = words[: words.index("--")] if "--" in words else words  # what follows is another program's
+    options = [word.partition("=")[0] for word in own if word.startswith("-") and word != "-"]
     return [option for option in options if option not in known]
 
 

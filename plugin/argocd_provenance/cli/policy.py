@@ -1,6 +1,7 @@
 """``policy``: what one does with policies before they decide anything."""
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -76,3 +77,17 @@ def test(folder: Path, config: Path | None, policies: tuple[Path, ...], output: 
     tested = testing.judge_cases(folder, ruled)
     streams.write_output(testing.render(tested, output), "backslashreplace")
     click.get_current_context().exit(0 if all(one.passed for one in tested) else 4)
+
+
+@command.command("import", context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, required=True, metavar="FILE|- | -- COMMAND...")
+def import_(words: tuple[str, ...]) -> None:
+    """Print the ImagePolicy that another tool's policy is: it decides the same or stricter, and says where.
+
+    FILE holds a ClusterImagePolicy, a Kyverno ClusterPolicy with verifyImages or an ImageValidatingPolicy; COMMAND is a
+    command line of `cosign verify`, `cosign verify-attestation`, `gh attestation verify` or `slsa-verifier verify-image`.
+    Exit code 2: something cannot be carried over; all of it is named.
+    """
+    from argocd_provenance.cli import importing, streams
+
+    streams.write_output(importing.imported(words, sys.stdin.buffer))
