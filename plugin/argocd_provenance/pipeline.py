@@ -361,6 +361,9 @@ def fault(error: RegistryError | DeadlineExceeded) -> Finding:
         "registry-forbidden": "name the host under `registries` in the config, or in an image pattern of a policy",
         "image-not-found": "push the image, or correct the reference",
         "registry-unauthorized": "give the plugin credentials that may pull this repository",
+        "digest-mismatch": "do not work around it: compare with another client, and tell whoever runs the registry",
+        "registry-misbehaved": "look at the registry, or at a proxy before it that answers with a page of its own",
+        "registry-throttled": "use credentials or a mirror, or try again later",
         "deadline": "raise `deadline` in the config, or find out why the registry is slow",
     }.get(error.code, "try again; a hard refresh of the Application asks anew")
     return Finding(error.code, f"cannot check: {str(error).rstrip('.')}. {said}", fix=fix)
