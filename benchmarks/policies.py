@@ -18,6 +18,7 @@ from typing import Any
 from argocd_provenance.errors import FileFaults
 from argocd_provenance.evidence.values import PROVENANCE_V1, Certificate, DomainAnchor, Evidence
 from argocd_provenance.oci.reference import Digest, Reference
+from argocd_provenance.policy import cue, patterns
 from argocd_provenance.policy.cel import STEPS, OutOfStepsError, Program
 from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.index import PolicyIndex
@@ -38,6 +39,25 @@ spec:
         runner: github-hosted
         level: 2
         where: predicate.buildDefinition.externalParameters.workflow.path == ".github/workflows/build.yml"
+"""
+FOREIGN = """\
+apiVersion: policy.sigstore.dev/v1beta1
+kind: ClusterImagePolicy
+metadata: {{name: team-{n}}}
+spec:
+  images: [{{glob: "ghcr.io/acme/team-{n}/**"}}]
+  authorities:
+    - keyless:
+        identities:
+          - issuer: https://token.actions.githubusercontent.com
+            subjectRegExp: ^https://github\\.com/acme/t{n}/.+@refs/heads/main$
+      attestations:
+        - name: built
+          predicateType: slsaprovenance1
+          policy:
+            type: cue
+            data: |
+              predicate: runDetails: builder: id: =~"^https://ci/{n}/"
 """
 DIGEST = Digest("sha256:" + "1a" * 32)
 SAN = "https://github.com/acme/shop/.github/workflows/build.yml@refs/heads/main"
@@ -127,6 +147,9 @@ def main() -> None:
     say(f"1,000 policies indexed                  {best(lambda: PolicyIndex(policies)):8.1f} ms")
     largest, too_large = _cut(512 * 1024), _cut(1024 * 1024)
     say(f"a policy file of {len(largest) // 1024} KiB read            {best(lambda: _load(largest)):8.1f} ms")
+    foreign = ["---\n".join(FOREIGN.format(n=n) for n in range(at, at + 500)) for at in (0, 500)]
+    size = sum(map(len, foreign)) // 1024
+    say(f"1,000 ClusterImagePolicies of {size} KiB  {best(lambda: _load_anew(*foreign)):8.1f} ms")
     say(f"a policy file of 1 MiB refused          {best(lambda: _refused(too_large)):8.1f} ms")
     scope = {"predicate": sbom()}
     for name, expression in (("flat", LICENSED), ("nested", NESTED)):
@@ -146,8 +169,15 @@ def _cut(size: int) -> str:
     return found if size <= 512 * 1024 else found + "#" * 700
 
 
-def _load(text: str) -> object:
-    return load_policies([("policies.yaml", text)], lambda _: b"")
+def _load(*texts: str) -> object:
+    return load_policies([(f"policies-{n}.yaml", text) for n, text in enumerate(texts)], lambda _: b"")
+
+
+def _load_anew(*texts: str) -> object:
+    """As a process that has just started does it: no regular expression and no CUE text has been seen."""
+    for kept in (cue._read, patterns._re2):  # noqa: SLF001 - what a new process has not
+        kept.cache_clear()
+    return _load(*texts)
 
 
 def _refused(text: str) -> None:

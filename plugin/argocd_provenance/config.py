@@ -153,13 +153,19 @@ class Config:
 def load_config(file: str, text: str) -> Config:
     """The config that `text` holds, which was read from `file`; raises `FileFaults` with all its faults."""
     faults = Faults()
+    config = read_config(file, text, faults)
+    faults.raise_any()
+    if config is None:
+        raise AssertionError("a file without a document has a fault")
+    return config
+
+
+def read_config(file: str, text: str, faults: Faults) -> Config | None:
+    """The config that `text` holds as far as it can be read; it decides nothing where something was added to `faults`."""
     roots = documents(file, text, faults)
     config = _config(roots[0]) if roots else None
     for extra in roots[1:]:
         extra.fault("a config file holds one document; remove this one")
-    faults.raise_any()
-    if config is None:
-        raise AssertionError("a file without a document has a fault")
     return config
 
 

@@ -21,6 +21,10 @@ from argocd_provenance.records import dataclass
 
 # No config or policy that people write comes near these; a larger one would be read for a second, or is a mistake.
 _MAX_CHARACTERS = 512 * 1024
+_TOO_LONG = (
+    f"holds {{}} characters, and a file of more than {_MAX_CHARACTERS} is not read; split a policy file between two documents "
+    "(at ---) into several files, and name each of them, or their folder, under `policies` in the config"
+)
 _MAX_DEPTH = 32
 
 _Choice = TypeVar("_Choice", bound=str)
@@ -57,10 +61,14 @@ class Faults:
         """Record that at `line` of `file` something is wrong."""
         self.found.append((file, line, f"{file}:{line}: {message}"))
 
+    def texts(self) -> tuple[str, ...]:
+        """All faults, in the order of their lines, each once."""
+        return tuple(dict.fromkeys(text for _, _, text in sorted(self.found)))
+
     def raise_any(self) -> None:
-        """Raise `FileFaults` with all faults, in the order of their lines, if there are any."""
+        """Raise `FileFaults` with all faults, if there are any."""
         if self.found:
-            raise FileFaults(tuple(dict.fromkeys(text for _, _, text in sorted(self.found))))
+            raise FileFaults(self.texts())
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +102,12 @@ class Field:
         if not isinstance(self.value, Mapping):
             self.fault(f"is {self._what()}; it must be a mapping")
             return {}
-        if known is not None:
-            for name in self.value.keys() - set(known):
-                self.value[name].fault(_unknown(name, known))
+        unknown = self.value.keys() - set(known) if known is not None else frozenset()
+        for name in unknown:
+            self.value[name].fault(_unknown(name, known or ()))
         for name in sorted(set(required) - self.value.keys()):
             self.fault(f"{name} is missing")
-        return self.value if known is None else {name: self.value[name] for name in self.value if name in set(known)}
+        return {name: one for name, one in self.value.items() if name not in unknown} if unknown else self.value
 
     def sequence(self, *, empty: bool = True) -> "tuple[Field, ...]":
         """The items of a list; unless `empty` is allowed, at least one."""
@@ -203,7 +211,7 @@ class Field:
 def documents(file: str, text: str, faults: Faults) -> tuple[Field, ...]:
     """The documents of an operator's file that hold something; none is a fault, and so is what is not strict YAML."""
     if len(text) > _MAX_CHARACTERS:
-        faults.add(file, 1, f"is longer than {_MAX_CHARACTERS} characters; split it into several files")
+        faults.add(file, 1, _TOO_LONG.format(len(text)))
         return ()
     try:
         roots = _Builder(file, faults).documents(text)
@@ -237,8 +245,9 @@ class _Builder:
         self.document = ""
 
     def documents(self, text: str) -> tuple[Field, ...]:
+        # Read twice, for documents are numbered where there are several: events that were kept would cost more to collect.
+        starts = sum(type(event) is events.DocumentStartEvent for event in _events(text))
         stream = _events(text)
-        starts = sum(isinstance(event, events.DocumentStartEvent) for event in _events(text))
         found: list[Field] = []
         for event in stream:
             if isinstance(event, events.DocumentStartEvent):
@@ -250,33 +259,34 @@ class _Builder:
                     found.append(root)
         return tuple(found)
 
-    def _node(self, event: Any, stream: Iterator[Any], path: str, depth: int) -> Field:
+    def _node(self, event: Any, stream: Iterator[Any], path: str, depth: int, key: Any = None) -> Field:
+        """The node that `event` begins; it stands where its `key` does, if it has one."""
         if depth > _MAX_DEPTH:
             self._stop(event, path, f"is nested deeper than {_MAX_DEPTH} levels")
-        if isinstance(event, events.AliasEvent):
+        kind, place = type(event), key or event
+        if kind is events.AliasEvent:
             self._refuse(event, path, f"the alias *{event.anchor} is not read here; write the value out")
-            return self._field(event, path, Scalar("", plain=False))
+            return self._field(place, path, Scalar("", plain=False))
         if event.anchor is not None:
             self._refuse(
                 event, path, f"the anchor &{event.anchor} is not read here; write each value where it is meant"
             )
         if event.tag is not None:
             self._refuse(event, path, f"the tag {event.tag} is not read here; remove it")
-        if isinstance(event, events.ScalarEvent):
-            return self._field(event, path, Scalar(event.value, plain=not event.style))
-        inner: Callable[..., Any] = self._mapping if isinstance(event, events.MappingStartEvent) else self._sequence
-        return self._field(event, path, inner(stream, path, depth + 1))
+        if kind is events.ScalarEvent:
+            return self._field(place, path, Scalar(event.value, plain=not event.style))
+        inner: Callable[..., Any] = self._mapping if kind is events.MappingStartEvent else self._sequence
+        return self._field(place, path, inner(stream, path, depth + 1))
 
     def _mapping(self, stream: Iterator[Any], path: str, depth: int) -> Mapping[str, Field]:
         found: dict[str, Field] = {}
         for event in stream:
-            if isinstance(event, events.MappingEndEvent):
+            if type(event) is events.MappingEndEvent:
                 break
-            if not isinstance(event, events.ScalarEvent):
+            if type(event) is not events.ScalarEvent:
                 self._stop(event, path, "a key must be a text")
             name = event.value
-            value = self._node(next(stream), stream, f"{path}.{name}" if path else name, depth)
-            place = self._field(event, value.path, value.value)
+            place = self._node(next(stream), stream, f"{path}.{name}" if path else name, depth, event)
             if event.anchor is not None or event.tag is not None:
                 place.fault("a key takes neither an anchor nor a tag; remove it")
             if name == "<<" and not event.style:
@@ -290,7 +300,7 @@ class _Builder:
     def _sequence(self, stream: Iterator[Any], path: str, depth: int) -> tuple[Field, ...]:
         found: list[Field] = []
         for event in stream:
-            if isinstance(event, events.SequenceEndEvent):
+            if type(event) is events.SequenceEndEvent:
                 break
             found.append(self._node(event, stream, f"{path}[{len(found)}]", depth))
         return tuple(found)
@@ -306,9 +316,8 @@ class _Builder:
 
 
 def _events(text: str) -> Iterator[Any]:
-    parser = CParser(text)
-    while parser.check_event():
-        yield parser.get_event()
+    # None stands after the end of the stream.
+    return iter(CParser(text).get_event, None)
 
 
 def _unknown(name: str, known: Collection[str]) -> str:

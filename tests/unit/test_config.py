@@ -2,7 +2,7 @@
 
 import pytest
 
-from argocd_provenance.config import Cache, Config, Hook, ImageRow, Redis, Trust, load_config
+from argocd_provenance.config import Cache, ClusterObjects, Config, Hook, ImageRow, Redis, Trust, load_config
 from argocd_provenance.errors import FileFaults
 from argocd_provenance.oci.settings import HostSettings
 
@@ -113,6 +113,61 @@ class TestConfig:
     def test_a_fault_names_its_place_and_the_remedy(self, body: str, said: str) -> None:
         """``FILE:LINE: path: what is wrong and what is right``."""
         assert any(said in fault for fault in faults(body)), faults(body)
+
+    def test_what_stands_for_a_cluster_is_read(self) -> None:
+        """Files beside the config, by the names that ClusterImagePolicies use, and how CUE is decided."""
+        found = config(
+            "policies: []\nclusterImagePolicy:\n"
+            "  secrets: {cosign: keys/cosign.pub, team/cosign: /abs/cosign.pub}\n"
+            "  configMaps: {rules/builder.cue: builder.cue}\n"
+            "  kms: {'awskms:///alias/sign': aws.pub}\n"
+            "  remotes: {'https://example.com/rule.cue': rule.cue}\n"
+            "  cueMissing: allow\n  cue: bin/cue\n"
+        )
+
+        assert found.cluster == ClusterObjects(
+            secrets={"cosign": "/etc/ap/keys/cosign.pub", "team/cosign": "/abs/cosign.pub"},
+            config_maps={"rules/builder.cue": "/etc/ap/builder.cue"},
+            kms={"awskms:///alias/sign": "/etc/ap/aws.pub"},
+            remotes={"https://example.com/rule.cue": "/etc/ap/rule.cue"},
+            cue_missing="allow",
+            cue="/etc/ap/bin/cue",
+        )
+        assert config("policies: []\n").cluster == ClusterObjects({}, {}, {}, {}, "deny", None)
+
+    @pytest.mark.parametrize("name", ["secrets", "configMaps", "kms", "remotes"])
+    @pytest.mark.parametrize(
+        ("written", "said"),
+        [
+            ("[a]", ": is a list; it must be a mapping"),
+            ("a.pub", ": is a text; it must be a mapping"),
+            ("{a: 1}", ".a: 1 is a number; put it in quotes if it is meant as text"),
+            ("{a: ''}", ".a: is an empty text"),
+            ("{a: {key: b}}", ".a: is a mapping; it must be a text"),
+        ],
+    )
+    def test_files_for_a_cluster_are_named_by_text(self, name: str, written: str, said: str) -> None:
+        """Each table maps a name to a path."""
+        body = f"policies: []\nclusterImagePolicy:\n  {name}: {written}\n"
+
+        assert faults(body) == (f"/etc/ap/config.yaml:5: clusterImagePolicy.{name}{said}",)
+
+    @pytest.mark.parametrize(
+        ("written", "said"),
+        [
+            ("cueMissing: yes", "cueMissing: is 'yes'; it must be deny or allow"),
+            ("cueMissing: alow", "cueMissing: is 'alow'; it must be deny or allow; did you mean allow?"),
+            ("cueMissing:", "cueMissing: is empty; it must be deny or allow"),
+            ("cue: [cue]", "cue: is a list; it must be a text"),
+            ("cue: true", "cue: true is a boolean; put it in quotes if it is meant as text"),
+            ("secret: {}", "secret: there is no such field; did you mean secrets?"),
+        ],
+    )
+    def test_how_cue_is_decided_is_one_of_two(self, written: str, said: str) -> None:
+        """And the binary is named by its path; there are no other fields."""
+        body = f"policies: []\nclusterImagePolicy:\n  {written}\n"
+
+        assert faults(body) == (f"/etc/ap/config.yaml:5: clusterImagePolicy.{said}",)
 
     def test_an_empty_file_is_unusable(self) -> None:
         """So is one without apiVersion and kind."""

@@ -49,7 +49,11 @@ class TestStructure:
             ("%YAML 1.1\n---\na: 1\n", "directives are not read here"),
             ("a: [\n", "f.yaml:2: is no YAML"),
             ("a: " + "[" * 40 + "]" * 40, "nested deeper than 32 levels"),
-            ("a: '" + "x" * 524289 + "'", "is longer than 524288 characters; split it into several files"),
+            (
+                "a: '" + "x" * 524289 + "'",
+                "f.yaml:1: holds 524294 characters, and a file of more than 524288 is not read",
+            ),
+            ("a: '" + "x" * 524289 + "'", "split a policy file between two documents (at ---) into several files"),
             ("", "f.yaml:1: the file is empty"),
             ("# only a comment\n---\nnull\n", "f.yaml:1: the file is empty"),
         ],

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from argocd_provenance.cli.foreign import cluster, mixed_domain
-from argocd_provenance.config import Config, Trust, load_config
+from argocd_provenance.config import Config, Trust, read_config
 from argocd_provenance.errors import FileFaults, OperatorError, UsageError
 from argocd_provenance.evidence.trust import PUBLIC_GOOD, USUAL, TrustDomain, offered, public_good, trust_domain
 from argocd_provenance.evidence.values import Anchor, DomainAnchor
+from argocd_provenance.operatorfile import Faults
 from argocd_provenance.policy.load import load_files
 from argocd_provenance.policy.model import Policy
 from argocd_provenance.policy.trust_root import TrustRoot
@@ -61,11 +62,32 @@ def load(path: Path, policies: Sequence[Path] | None = None) -> Operator:
     """
     if not path.exists():
         raise OperatorError(_HOW_TO.format(path=path))
-    config = load_config(str(path), _text(path))
-    if policies is None and (lost := [name for name in config.policies if not Path(name).exists()]):
-        raise FileFaults([f"{path}: policies: there is no {name}" for name in lost])
-    paths = [Path(name) for name in config.policies] if policies is None else list(policies)
+    faults = Faults()
+    config = read_config(str(path), _text(path), faults)
+    named = [name for name in config.policies if name] if config is not None and policies is None else []
+    lost = [name for name in named if not Path(name).exists()]
+    paths = [Path(name) for name in named if name not in lost] if policies is None else list(policies)
+    if config is None or faults.found or lost:
+        missing = (f"{path}: policies: there is no {name}" for name in lost)
+        beside = _faults_beside(faults, config or Config(str(path)), paths)
+        raise FileFaults((*faults.texts(), *missing, *beside))
     return _with_policies(config, paths)
+
+
+def _faults_beside(faults: Faults, config: Config, paths: Sequence[Path]) -> tuple[str, ...]:
+    """What is wrong with the policies at `paths` too where the config has `faults`, so that one run tells of both.
+
+    Nothing where what policies lean on in the config (``clusterImagePolicy``) is at fault: theirs would be its echo.
+    """
+    if any(text.startswith(f"{file}:{line}: cluster") for file, line, text in faults.found):
+        return ()
+    try:
+        _with_policies(config, paths)
+    except FileFaults as error:
+        return error.faults
+    except OperatorError as error:
+        return (str(error),)
+    return ()
 
 
 def without_config(policies: Sequence[Path]) -> Operator:

@@ -5,22 +5,30 @@ Only what is read: other spellings (bytes, interpolation, octal numbers, …) ar
 """
 
 import re
-from collections.abc import Iterator
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from argocd_provenance.policy.cue.syntax import CueError, Number
-from argocd_provenance.records import dataclass
 
 Kind = Literal["name", "string", "number", "symbol", "comma", "end"]
 
 _MAX_DIGITS = 100
-_SPACE = re.compile(r"(?:[ \t\r]|//[^\n]*)*")
-_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
-_NUMBER = re.compile(r"(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
+_SYMBOLS = ("...", "_|_", "<-", "<=", ">=", "==", "!=", "=~", "!~", "&&", "||", *"{}[]():,.&|<>!*+-?")
+# Spaces and comments, which are never given back, and one token: policies of a thousand texts are read in one match each.
+_TOKEN = re.compile(
+    rf"""(?:[ \t\r]|//[^\n]*+)*+(?:
+    (?P<newline>\n)
+    |(?P<end>\Z)
+    |(?P<string>"(?!"")[^"\\\n]*+(?:\\[\s\S][^"\\\n]*+)*+")
+    |(?P<number>(?:0|[1-9][0-9]*+)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{{1,3}})?)
+    |(?P<symbol>{"|".join(re.escape(symbol) for symbol in _SYMBOLS)})
+    |(?P<name>[A-Za-z_$][A-Za-z0-9_$]*+)
+    |(?P<other>[\s\S])
+    )""",
+    re.VERBOSE,
+)
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "/": "/", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
-_SYMBOLS = ("...", "_|_", "<-", "<=", ">=", "==", "!=", "=~", "!~", "&&", "||", *"{}[]():,.&|<>!*+-?")
 _REFUSED = {
     "'": "a text of bytes",
     "#": "a definition (it closes structs)",
@@ -34,8 +42,7 @@ _REFUSED = {
 _ENDING = frozenset({"...", "_|_", ")", "]", "}", "?", "!"})
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One token; `value` is the text of a string, or the number."""
 
     kind: Kind
@@ -44,23 +51,27 @@ class Token:
     value: str | Number = ""
 
 
-def tokens(text: str) -> Iterator[Token]:
+def tokens(text: str) -> list[Token]:
     """The tokens of `text`, and one ``end``; raises `CueError`."""
-    place, line, last = 0, 1, None
+    found: list[Token] = []
+    place, line = 0, 1
     while True:
-        space = _SPACE.match(text, place)
-        place = space.end() if space else place
-        if place >= len(text) or text[place] == "\n":
-            if last is not None and _ends(last):
-                last = Token("comma", "newline", line)
-                yield last
-            if place >= len(text):
-                yield Token("end", "the end", line)
-                return
-            place, line = place + 1, line + 1
-            continue
-        last, place = _token(text, place, line)
-        yield last
+        match = _TOKEN.match(text, place)
+        kind = match.lastgroup if match is not None else None
+        if match is None or kind is None:
+            raise AssertionError("a token is always found: the last alternative takes any character")
+        if kind in {"newline", "end"}:
+            if found and _ends(found[-1]):
+                found.append(Token("comma", "newline", line))
+            if kind == "end":
+                return [*found, Token("end", "the end", line)]
+            line += 1
+        place = match.end()
+        if kind == "other":
+            token, place = _other(text, match.start("other"), line)
+            found.append(token)
+        elif kind != "newline":
+            found.append(_token(kind, match[kind], line, text[place : place + 1]))
 
 
 def _ends(token: Token) -> bool:
@@ -68,44 +79,38 @@ def _ends(token: Token) -> bool:
     return token.kind in {"name", "string", "number"} or (token.kind == "symbol" and token.text in _ENDING)
 
 
-def _token(text: str, place: int, line: int) -> tuple[Token, int]:
-    """The token at `place`, and where it ends."""
+def _token(kind: str, written: str, line: int, after: str) -> Token:
+    """The token that is `written`; `after` is the character that follows, if any."""
+    if kind == "name":
+        return Token("name", written, line)
+    if kind == "symbol":
+        return Token("comma" if written == "," else "symbol", written, line)
+    return _string(written[1:-1], line) if kind == "string" else _number(written, after, line)
+
+
+def _other(text: str, place: int, line: int) -> tuple[Token, int]:
+    """The token at `place` that few write, and where it ends; `CueError` where it is not read."""
     if text.startswith('#"', place) and not text.startswith('#"""', place):
         return _raw(text, place, line)
     if text.startswith('"""', place):
         raise CueError("multi-line strings are not read here", line)
     if text[place] == '"':
-        return _string(text, place, line)
-    if number := _NUMBER.match(text, place):
-        return _number(text, number, line)
-    if text.startswith("_|_", place):
-        return Token("symbol", "_|_", line), place + 3
-    if name := _NAME.match(text, place):
-        return Token("name", name[0], line), name.end()
-    for symbol in _SYMBOLS:
-        if text.startswith(symbol, place):
-            return Token("comma" if symbol == "," else "symbol", symbol, line), place + len(symbol)
+        raise CueError("a string does not end on its line", line)
     raise CueError(f"{_REFUSED.get(text[place]) or 'the character ' + repr(text[place])} is not read here", line)
 
 
-def _number(text: str, number: re.Match[str], line: int) -> tuple[Token, int]:
-    after = text[number.end() : number.end() + 1]
+def _number(written: str, after: str, line: int) -> Token:
     if after and (after.isalnum() or after in "_."):
-        raise CueError(f"the number {number[0]}{after} is not read here; write plain decimal digits", line)
-    if len(number[0]) > _MAX_DIGITS:
+        raise CueError(f"the number {written}{after} is not read here; write plain decimal digits", line)
+    if len(written) > _MAX_DIGITS:
         raise CueError(f"a number has more than {_MAX_DIGITS} characters", line)
-    whole = number[1] is None and number[2] is None
-    return Token("number", number[0], line, Number(Decimal(number[0]), whole)), number.end()
+    return Token("number", written, line, Number(Decimal(written), written.isdigit()))
 
 
-def _string(text: str, place: int, line: int) -> tuple[Token, int]:
-    end = place + 1
-    while text[end : end + 1] not in {'"', "\n", ""}:
-        end += 2 if text[end] == "\\" else 1
-    if text[end : end + 1] != '"':
-        raise CueError("a string does not end on its line", line)
-    written = text[place + 1 : end]
-    return Token("string", "a string", line, _ESCAPE.sub(lambda escape: _escaped(escape, line), written)), end + 1
+def _string(written: str, line: int) -> Token:
+    if "\\" in written:
+        written = _ESCAPE.sub(lambda escape: _escaped(escape, line), written)
+    return Token("string", "a string", line, written)
 
 
 def _escaped(escape: re.Match[str], line: int) -> str:

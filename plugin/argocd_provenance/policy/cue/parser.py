@@ -52,7 +52,7 @@ def parse(text: str) -> File:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self._tokens = list(tokens(text))
+        self._tokens = tokens(text)
         self._at = 0
         self._depth = 0
 
