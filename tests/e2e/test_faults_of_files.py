@@ -1,12 +1,11 @@
 """What is wrong with the operator's files: config and policies, told in one run."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(sys.executable).with_name("argocd-provenance")
+from argocd_provenance.cli import operator
+from argocd_provenance.errors import FileFaults
 
 HEAD = "apiVersion: argocd-provenance.io/v1alpha1\nkind: Config\npolicies: [p.yaml]\n"
 POLICY = "apiVersion: argocd-provenance.io/v1alpha1\nkind: ImagePolicy\nmetadata: {name: a}\nspec: {imagess: [x]}\n"
@@ -19,16 +18,13 @@ spec: {images: [{glob: "**"}], authorities: [{key: {secretRef: {name: cosign}}}]
 
 
 def said(folder: Path, body: str, policy: str | None) -> list[str]:
-    """The lines of `policy check` with that config and that policy (None: no file), without the folder's path."""
+    """The faults of that config and that policy (None: no file), without the folder's path."""
     (folder / "c.yaml").write_text(HEAD + body)
     if policy is not None:
         (folder / "p.yaml").write_text(policy)
-    done = subprocess.run(
-        [PROGRAM, "policy", "check", "--config", folder / "c.yaml"], capture_output=True, text=True, check=False,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
-    )  # fmt: skip
-    assert done.returncode == 2, done.stderr
-    return done.stderr.replace(f"{folder}/", "").removeprefix("error [config]: ").splitlines()
+    with pytest.raises(FileFaults) as caught:
+        operator.load(folder / "c.yaml")
+    return [fault.replace(f"{folder}/", "") for fault in caught.value.faults]
 
 
 class TestBothFiles:
