@@ -69,7 +69,7 @@ def load(path: Path, policies: Sequence[Path] | None = None) -> Operator:
     paths = [Path(name) for name in named if name not in lost] if policies is None else list(policies)
     if config is None or faults.found or lost:
         missing = (f"{path}: policies: there is no {name}" for name in lost)
-        beside = _faults_beside(faults, config or Config(str(path)), paths)
+        beside = _faults_beside(faults, config, paths) if config is not None else ()
         raise FileFaults((*faults.texts(), *missing, *beside))
     return _with_policies(config, paths)
 
