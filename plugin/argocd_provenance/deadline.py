@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from argocd_provenance.errors import DeadlineExceeded
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Value = TypeVar("Value")
 
@@ -27,7 +29,7 @@ class Deadline:
         if self.remaining() <= 0:
             raise DeadlineExceeded(f"the time limit of {self.seconds:g} s was reached before {what}")
 
-    def wait(self, future: Future[Value], what: str) -> Value:
+    def wait(self, future: "Future[Value]", what: str) -> Value:
         """The result of `future`; raises what it raises, or `DeadlineExceeded` where `what` is not finished in time.
 
         A second of grace lets those who notice the time themselves say what they were doing.

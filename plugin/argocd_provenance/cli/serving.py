@@ -40,6 +40,9 @@ _READY = (
     "argocd_provenance.oci.transport",
     "argocd_provenance.pipeline",
     "argocd_provenance.policy.expression",
+    "argocd_provenance.render.directory",
+    "argocd_provenance.render.helm",
+    "argocd_provenance.render.kustomize",
     "argocd_provenance.report.text",
     "argocd_provenance.report.jsonreport",
 )

@@ -5,13 +5,12 @@ folder holds picks the renderer, as in Argo CD (``util/app/discovery``: the last
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RenderError
-from argocd_provenance.render import directory, helm, kustomize
-from argocd_provenance.render.process import run
+from argocd_provenance.render.kustomization import NAMES
 from argocd_provenance.render.settings import (
     DirectoryOptions,
     HelmOptions,
@@ -34,8 +33,6 @@ __all__ = [
     "renderer",
 ]
 
-_RENDERERS = {"directory": directory.render, "kustomize": kustomize.render, "helm": helm.render}
-
 
 def render(source: Path, settings: Settings, deadline: Deadline) -> Sequence[tuple[str, str]]:
     """The texts that `source` renders to, each with the name of the file, or of the program, that it comes from.
@@ -43,13 +40,30 @@ def render(source: Path, settings: Settings, deadline: Deadline) -> Sequence[tup
     May be empty: whether that is an error is the caller's to say. Raises `RenderError`, or `DeadlineExceeded`.
     """
     kind, source, root = _opened(source, settings, deadline)
-    return _RENDERERS[kind](source, root, settings, deadline)
+    return _renderer(kind)(source, root, settings, deadline)
+
+
+def _renderer(kind: Kind) -> Callable[[Path, Path, Settings, Deadline], Sequence[tuple[str, str]]]:
+    """What renders `kind`; what renders the others is not imported."""
+    if kind == "helm":
+        from argocd_provenance.render import helm
+
+        return helm.render
+    if kind == "kustomize":
+        from argocd_provenance.render import kustomize
+
+        return kustomize.render
+    from argocd_provenance.render import directory
+
+    return directory.render
 
 
 def chart_references(source: Path, settings: Settings, deadline: Deadline) -> Sequence[str]:
     """The charts in registries that `render` would fetch, which somebody must judge before; raises as `render` does."""
     if not source.is_dir() or (settings.kind or kind_of(source)) != "helm":
         return ()
+    from argocd_provenance.render import helm
+
     return helm.references(_opened(source, settings, deadline)[1])
 
 
@@ -58,6 +72,9 @@ def renderer(source: Path, settings: Settings, deadline: Deadline) -> tuple[str,
     kind, source, _ = _opened(source, settings, deadline)
     if kind == "directory":
         return kind, ""
+    from argocd_provenance.render import helm, kustomize
+    from argocd_provenance.render.process import run
+
     program, words = {
         "helm": (helm.PROGRAM, ["--template", "{{.Version}}"]),
         "kustomize": (kustomize.PROGRAM, []),
@@ -87,6 +104,6 @@ def kind_of(source: Path) -> Kind:
     for name in sorted((path.name for path in source.iterdir()), key=os.fsencode):
         if name.endswith("Chart.yaml"):
             kind = "helm"
-        elif name in kustomize.NAMES:
+        elif name in NAMES:
             kind = "kustomize"
     return kind

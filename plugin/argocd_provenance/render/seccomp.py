@@ -9,7 +9,6 @@ system calls of each architecture.
 import ctypes
 import errno
 import os
-import platform
 import struct
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -36,7 +35,7 @@ Instruction = tuple[int, int, int, int]
 """Code, jump if true, jump if false, operand: ``struct sock_filter``."""
 
 
-def calls(machine: str = platform.machine()) -> Calls | None:
+def calls(machine: str = os.uname().machine) -> Calls | None:
     """The numbers of `machine`; None for one that is not in our table, or where the kernel has no filters."""
     known = struct.calcsize("P") == 8 and _libc.prctl(_PR_GET_SECCOMP, 0, 0, 0, 0) >= 0
     return _ARCHITECTURES.get(machine) if known else None
