@@ -163,9 +163,12 @@ def picture(curves: dict[str, list[int]], applications: int) -> str:
     for (name, sums), colour in zip(curves.items(), ("#c0392b", "#2471a3", "#1e8449"), strict=True):
         points = " ".join(f"{across(n):.1f},{up(value):.1f}" for n, value in enumerate(sums, 1))
         out.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        at = across(len(sums)) + 6
+        at, high = across(len(sums)), up(sums[-1])
+        if len(sums) < applications:  # beside the end of a shorter curve, others go on
+            out.append(f'<text x="{at:.1f}" y="{high - 8:.1f}" text-anchor="end" fill="{colour}">{name}</text>')
+            continue
         for line, part in enumerate(name.split(", ")):
-            out.append(f'<text x="{at:.1f}" y="{up(sums[-1]) + 4 + 14 * line:.1f}" fill="{colour}">{part}</text>')
+            out.append(f'<text x="{at + 6:.1f}" y="{high + 4 + 14 * line:.1f}" fill="{colour}">{part}</text>')
     out.append(f'<text x="{(left + width - 170) / 2}" y="{height - 12}" text-anchor="middle">Applications</text>')
     out.append(
         f'<text x="16" y="{height / 2}" transform="rotate(-90 16 {height / 2})" text-anchor="middle">requests to the registry</text>'
