@@ -49,7 +49,8 @@ def _spellings(image: Image, *, proved: bool) -> tuple[str, ...]:
     name = image.repository.name
     names: tuple[str, ...] = (name,)
     if name.startswith("docker.io/"):
-        names = (name, f"index.{name}", image.repository.path, image.repository.familiar)
+        path, short = image.repository.path, image.repository.familiar
+        names = (*(f"{host}{said}" for said in (path, short) for host in ("docker.io/", _HUB)), path, short)
     tails = [f"@{image.digest.text}"] if image.digest is not None else []
     if image.tag is not None and image.reference.digest is None:
         tails.append(f":{image.tag}")

@@ -252,6 +252,8 @@ class TestGlobs:
             ("acme/*", "ghcr.io/acme/shop:v1", False),
             ("nginx*", "index.docker.io/library/nginx:1", True),
             ("library/nginx*", "nginx:1", True),
+            ("docker.io/nginx*", "nginx:1", True),
+            ("index.docker.io/nginx*", "library/nginx:1", True),
         ],
     )
     def test_a_glob_sees_the_whole_reference(self, glob: str, reference: str, *, fits: bool) -> None:

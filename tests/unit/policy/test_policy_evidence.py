@@ -162,6 +162,7 @@ class TestVerificationSummaries:
             ({"timeVerified": "2026-01-01T00:00:00Z"}, "too-old"),
             ({"timeVerified": "2027-01-01T00:00:00Z"}, "too-old"),
             ({"timeVerified": None}, "too-old"),
+            ({"timeVerified": "0001-01-01T00:00:00+14:00"}, "too-old"),
         ],
     )
     def test_each_part_must_be_as_asked(self, changed: dict[str, Any], code: str) -> None:

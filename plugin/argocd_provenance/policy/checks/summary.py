@@ -80,9 +80,10 @@ def _level(wanted: int, place: At) -> Finding | None:
 def _time(allowed: int, today: date, place: At) -> Finding | None:
     try:
         at = datetime.fromisoformat(place.value) if isinstance(place.value, str) else None
-    except ValueError:
+        at = at.astimezone(UTC) if at is not None and at.tzinfo is not None else None
+    except (ValueError, OverflowError):  # in UTC a time of the year 1 may lie before all years
         at = None
-    if at is not None and at.tzinfo is not None and 0 <= (today - at.astimezone(UTC).date()).days <= allowed:
+    if at is not None and 0 <= (today - at.date()).days <= allowed:
         return None
     return Finding(
         "too-old",
