@@ -413,7 +413,7 @@ class TestReferrers:
 
     def test_a_huge_layer_is_not_fetched(self, fake: Registry) -> None:
         """Its size alone is enough."""
-        layer = fake.push_blob("acme/app", b"x", SIMPLE_SIGNING) | {"size": 2**30}
+        layer = fake.push_blob("acme/app", b"x", SIMPLE_SIGNING) | {"size": 17 * 2**20}
         fake.attach_layer("acme/app", image(fake)["digest"], "sig", layer, b"x")
 
         assert self.faults(fake, Place.SIGNATURES) == ["too-many"]
