@@ -97,6 +97,12 @@ def _main(request: Mapping[str, Any]) -> dict[str, str]:
 
     root = Path(request["root"])
     read: dict[str, bytes] = {}
+    faults: list[str] = []
+
+    def refuse(fault: str) -> RuntimeError:
+        """The binding does not hand on what a callback raises: it is kept beside it."""
+        faults.append(fault)
+        return RuntimeError(fault)
 
     def bring(folder: str, written: str) -> tuple[str, bytes]:
         """As go-jsonnet's FileImporter: beside the importing file, then the library paths, the last one first."""
@@ -105,9 +111,9 @@ def _main(request: Mapping[str, Any]) -> dict[str, str]:
             if not Path(path).is_file():
                 continue
             if not inside(path, root):
-                raise RuntimeError(f"{written}: lies outside of the source")
+                raise refuse(f"{written}: lies outside of the source")
             return path, read.setdefault(path, Path(path).read_bytes())
-        raise RuntimeError(f"couldn't open import {written!r}: no match locally or in the Jsonnet library paths")
+        raise refuse(f"couldn't open import {written!r}: no match locally or in the Jsonnet library paths")
 
     options = {name: request[name] for name in ("ext_vars", "ext_codes", "tla_vars", "tla_codes")}
     evaluated = {}
@@ -116,7 +122,7 @@ def _main(request: Mapping[str, Any]) -> dict[str, str]:
             text = Path(path).read_text(encoding="utf-8")
             evaluated[name] = gojsonnet.evaluate_snippet(path, text, import_callback=bring, **options)
         except (RuntimeError, ValueError) as error:
-            raise RuntimeError(f"{name}: {error}") from error
+            raise RuntimeError(f"{name}: {faults[-1] if faults else error}") from error
     return evaluated
 
 

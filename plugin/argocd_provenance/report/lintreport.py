@@ -8,7 +8,7 @@ from typing import Any
 from argocd_provenance.lints import CODES, Lint
 from argocd_provenance.report.text import clean
 
-_DOCS = "https://github.com/argocd-provenance/argocd-provenance/blob/main/docs/lint.md"
+_DOCS = "docs/lint.md"
 
 
 def render(found: Sequence[Lint], form: str, *, policies: int, exit_code: int) -> str:
@@ -50,7 +50,7 @@ def _data(one: Lint) -> dict[str, Any]:
 
 def _sarif(found: Sequence[Lint]) -> dict[str, Any]:
     used = sorted({one.code for one in found})
-    rules = [{"id": c, "shortDescription": {"text": CODES[c][1]}, "helpUri": f"{_DOCS}#{c}"} for c in used]
+    rules = [{"id": c, "shortDescription": {"text": CODES[c][1]}, "help": {"text": f"{_DOCS}#{c}"}} for c in used]
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",

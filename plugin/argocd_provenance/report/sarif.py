@@ -10,7 +10,7 @@ from argocd_provenance.report.model import ImageReport, Place, Report, Suspect
 from argocd_provenance.report.text import SUSPECT, clean
 from argocd_provenance.verdict import CODES, Finding, Outcome
 
-_DOCS = "https://github.com/argocd-provenance/argocd-provenance/blob/main/docs/findings.md"
+_DOCS = "docs/findings.md"
 
 
 def render(report: Report) -> str:
@@ -28,7 +28,7 @@ def render(report: Report) -> str:
 
 
 def _driver(used: list[str]) -> dict[str, Any]:
-    rules = [{"id": c, "shortDescription": {"text": CODES[c]}, "helpUri": f"{_DOCS}#{c}"} for c in used]
+    rules = [{"id": c, "shortDescription": {"text": CODES[c]}, "help": {"text": f"{_DOCS}#{c}"}} for c in used]
     return {"name": "argocd-provenance", "rules": rules}
 
 

@@ -20,8 +20,8 @@ _GENERATOR = "slsa-framework/slsa-github-generator/.github/workflows/"
 _REPOSITORY = r"[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+"
 # How the answer is printed and fetched; nothing of what is trusted.
 _SILENT = {
-    "cosign": {"output", "o", "timeout", "t", "verbose", "d", "offline", "use-signed-timestamps", "experimental-oci11", "new-bundle-format", "max-workers", "check-claims", "rekor-url"},
-    "gh": {"format", "jq", "template", "q", "t", "limit", "L", "bundle-from-oci", "hostname", "no-public-good", "digest-alg", "d"},
+    "cosign": {"output", "o", "timeout", "t", "verbose", "d", "offline", "use-signed-timestamps", "experimental-oci11", "new-bundle-format", "max-workers", "check-claims"},
+    "gh": {"format", "jq", "template", "q", "t", "limit", "L", "bundle-from-oci", "digest-alg", "d"},
     "slsa-verifier": {"print-provenance"},
 }  # fmt: skip
 _FLAGS = {
