@@ -164,3 +164,17 @@ def test_all_it_adds_to_the_base_is_one_layer(folder: Path) -> None:
     manifest = json.loads(json.loads((folder / "image.json").read_text())["Manifest"])
 
     assert len(manifest["layers"]) == 2
+
+
+def test_doctor_finds_what_the_image_brings(container: Container, world: World) -> None:
+    """Of all that it looks at, only the server's socket is not there: nobody started Argo CD's server here."""
+    done = container.run(
+        LINES[0], "-I", "-m", "argocd_provenance", "doctor", "--output", "json",
+        arguments=("--ro-bind", str(world.folder), str(world.folder)),
+        ARGOCD_PROVENANCE_CONFIG=str(world.folder / "config.yaml"),
+    )  # fmt: skip
+
+    found = {one["code"]: one["severity"] for one in json.loads(done.stdout)["findings"]}
+    assert (done.returncode, done.stderr) == (4, "")
+    assert [code for code, severity in found.items() if severity == "error"] == ["socket-missing"]
+    assert [code for code, severity in found.items() if severity == "warning"] == []

@@ -4,7 +4,7 @@ import pytest
 import re2
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from argocd_provenance.errors import FileFaults
@@ -248,6 +248,8 @@ class TestClusterImagePolicy:
 
         assert allows(imported, [piece(MAIN, ACTIONS, "signature")])
 
+    @example(parts=["*", "nginx*"], end="", written="nginx:1")
+    @example(parts=["*", "acme", "web*"], end="", written="acme/web:1")
     @given(
         st.lists(st.sampled_from(["ghcr.io", "acme", "shop", "*", "**", "docker.io", "index.docker.io", "nginx", "ac*"]), min_size=1, max_size=4),
         st.sampled_from(["", ":*", ":v1", "@*", "*", "**"]),
