@@ -32,6 +32,7 @@ NAMESPACE = "argocd"
 API = "argoproj.io/v1alpha1"
 ENDED = ("Succeeded", "Failed", "Error")
 _REFRESH = "argocd.argoproj.io/refresh"
+_ASKED = 3
 
 
 class Cluster(ArgoCD, Kubernetes):
@@ -98,13 +99,21 @@ class Cluster(ArgoCD, Kubernetes):
         return {one["type"]: one["message"] for one in self.status(name).get("conditions") or ()}
 
     def refresh(self, name: str, *, hard: bool = False) -> Object:
-        """Compare again, as a person asks for it, and the status when that is done."""
-        notes = {_REFRESH: "hard" if hard else "normal"}
-        self.merge(API, "Application", name, NAMESPACE, {"metadata": {"annotations": notes}})
-        self.wait_for(
-            f"the refresh of {name}", lambda: _REFRESH not in (self.app(name)["metadata"].get("annotations") or {})
-        )
-        return self.status(name)
+        """Compare again, as a person asks for it, and the status when that is done.
+
+        Argo CD can lose a request that comes while it writes down the comparison before: then it is asked again.
+        """
+
+        def done() -> bool:
+            return _REFRESH not in (self.app(name)["metadata"].get("annotations") or {})
+
+        for _ in range(_ASKED):
+            for value in (None, "hard" if hard else "normal"):  # only a change is a request
+                self.merge(API, "Application", name, NAMESPACE, {"metadata": {"annotations": {_REFRESH: value}}})
+            with contextlib.suppress(AssertionError):
+                self.wait_for(f"the refresh of {name}", done, seconds=30)
+                return self.status(name)
+        raise AssertionError(f"the refresh of {name}: asked {_ASKED} times, and never done")
 
     def sync_status(self, name: str, *wanted: str, seconds: float = 60) -> Object:
         """The status as soon as ``status.sync.status`` is one of `wanted` (Synced, OutOfSync, Unknown)."""
