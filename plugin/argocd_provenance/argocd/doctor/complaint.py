@@ -66,6 +66,16 @@ class Complaint:
         return CODES[self.code]
 
 
+def other_plugin(where: str) -> Complaint:
+    """The complaint about a plugin at `where` that shares the repo-server with ours."""
+    return Complaint(
+        "other-plugin",
+        where,
+        "is another plugin on the same repo-server: `.argocd-source.yaml` in a repository can name it instead of ours",
+        "give it a repo-server of its own, or make sure that it verifies as well",
+    )
+
+
 _UNUSABLE = frozenset({"config-unusable"})
 _UNASKED = frozenset({"argocd-missing", "not-a-sidecar", "registry-unreachable", "registry-unauthorized"})
 

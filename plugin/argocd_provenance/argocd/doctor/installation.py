@@ -5,7 +5,7 @@ from dataclasses import field
 from typing import Any
 
 from argocd_provenance.argocd.doctor.applications import PLUGIN, judge_applications
-from argocd_provenance.argocd.doctor.complaint import Complaint
+from argocd_provenance.argocd.doctor.complaint import Complaint, other_plugin
 from argocd_provenance.records import dataclass
 
 _SERVER = "argocd-cmp-server"
@@ -86,12 +86,7 @@ def _judge_pod(pod: Mapping[str, Any]) -> Iterator[Complaint]:
         yield from _judge_sidecar(container, pod, f"{where}, container {container['name']}")
     for other in plugins:
         if other not in ours:
-            yield Complaint(
-                "other-plugin",
-                f"{where}, container {other['name']}",
-                "is another plugin on the same repo-server: `.argocd-source.yaml` in a repository can name it instead of ours",
-                "give it a repo-server of its own, or make sure that it verifies as well",
-            )
+            yield other_plugin(f"{where}, container {other['name']}")
 
 
 def _judge_sidecar(container: Mapping[str, Any], pod: Mapping[str, Any], where: str) -> Iterator[Complaint]:

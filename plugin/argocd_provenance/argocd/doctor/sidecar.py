@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from argocd_provenance.argocd.doctor.applications import PLUGIN
-from argocd_provenance.argocd.doctor.complaint import Complaint
+from argocd_provenance.argocd.doctor.complaint import Complaint, other_plugin
 from argocd_provenance.render import helm, kustomize
 from argocd_provenance.render.confinement import Fences
 from argocd_provenance.render.process import Program
@@ -82,12 +82,7 @@ def judge_sockets(folder: Path) -> Iterator[Complaint]:
         )
     for other in found:
         if other.stem != PLUGIN:
-            yield Complaint(
-                "other-plugin",
-                str(other),
-                "another plugin on the same repo-server: `.argocd-source.yaml` in a repository can name it instead of ours",
-                "give it a repo-server of its own, or make sure that it verifies as well",
-            )
+            yield other_plugin(str(other))
 
 
 def _answers(path: Path) -> bool:
