@@ -1,5 +1,6 @@
 """What operators watch, by whole runs."""
 
+import fcntl
 import http.client
 import json
 import multiprocessing
@@ -8,6 +9,8 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from argocd_provenance.cli.operations import Watch
 from argocd_provenance.config import Operations
@@ -36,6 +39,54 @@ class TestOperations:
         assert 'argocd_provenance_runs_total{verdict="denied"} 2\n' in text
         assert 'argocd_provenance_images_total{verdict="allowed"} 2\n' in text
         assert [json.loads(line)["verdict"] for line in lines] == ["denied", "denied"]
+
+    def test_every_request_to_a_registry_is_counted_by_kind_and_result(self, tmp_path: Path) -> None:
+        """As many as the registry saw; the log says how many."""
+        source = {"web.yaml": pod("acme/web:v1"), "none.yaml": pod("acme/none:v1", name="none")}
+        with shop(tmp_path, images=[WEB], source=source, config=CONFIG) as scenario:
+            assert scenario.generate()[0] == 3
+            seen = len(scenario.registry.requests)
+            text = (scenario.folder / "runs.prom").read_text()
+            said = json.loads((scenario.folder / "runs.jsonl").read_text())
+        counted = {
+            tuple(sample.labels.values()): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == "argocd_provenance_registry_requests_total"
+        }
+
+        assert sum(counted.values()) == seen == said["requests"]
+        assert counted["tag", "ok"] >= 1
+        assert counted["tag", "absent"] >= 1
+        assert counted["blob", "ok"] >= 1
+
+    def test_a_process_that_stopped_while_it_counted_holds_nobody_up(self, tmp_path: Path) -> None:
+        """After a moment the run goes on uncounted, and says so."""
+        config = "metrics: {file: runs.prom}\n"
+        with shop(tmp_path, images=[WEB], source={"web.yaml": pod("acme/web:v1")}, config=config) as scenario:
+            with (scenario.folder / ".runs.prom.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                code, manifests, report = scenario.generate()
+            assert not (scenario.folder / "runs.prom").exists()
+
+        assert code == 0
+        assert "verified" in manifests
+        assert (
+            "note: metrics.file: FOLDER/runs.prom: another process keeps .runs.prom.lock; this run is not counted"
+            in report
+        )
+
+    def test_a_pipe_in_the_place_of_the_metrics_holds_nobody_up(self, tmp_path: Path) -> None:
+        """Reading it would never end."""
+        config = "metrics: {file: runs.prom}\nlog: {file: runs.jsonl}\n"
+        with shop(tmp_path, images=[WEB], source={"web.yaml": pod("acme/web:v1")}, config=config) as scenario:
+            for name in ("runs.prom", "runs.jsonl"):
+                os.mkfifo(scenario.folder / name)
+            code, _, report = scenario.generate()
+
+        assert code == 0
+        assert "note: metrics.file: FOLDER/runs.prom: is no file" in report
+        assert "note: log.file: FOLDER/runs.jsonl: " in report
 
     def test_where_it_cannot_be_written_the_answer_is_the_same(self, tmp_path: Path) -> None:
         """A line on standard error says so."""

@@ -18,6 +18,7 @@ from argocd_provenance.evidence.verify import Verifier
 from argocd_provenance.oci.credentials import Credentials
 from argocd_provenance.oci.registry import Registry
 from argocd_provenance.oci.remembered import Remembered
+from argocd_provenance.oci.tally import Tally
 
 if TYPE_CHECKING:
     from argocd_provenance.oci.files import Files
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def registry(
-    config: Config, permitted: frozenset[str], deadline: Deadline, remembered: Remembered | None = None
+    config: Config,
+    permitted: frozenset[str],
+    deadline: Deadline,
+    remembered: Remembered | None = None,
+    tally: Tally | None = None,
 ) -> Iterator[Registry]:
     """A client that asks the hosts in `permitted`, and any other only where ``registries`` has a mirror for ``*``."""
     everything = any(settings.host == "*" for settings in config.registries)
@@ -36,6 +41,7 @@ def registry(
         deadline,
         remembered=remembered,
         offline=config.offline,
+        tally=tally,
     )
     try:
         yield client

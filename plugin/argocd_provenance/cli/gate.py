@@ -59,7 +59,7 @@ def generate(
             manifests, report = _answer(rendered, {}, ruled, application, hooks, deadline, progress, watch)
         else:
             settings = application.settings(Path(source), environment.get("PATH", ""))
-            charts = _charts(Path(source), settings, ruled, application, deadline, progress, notes)
+            charts = _charts(Path(source), settings, ruled, application, deadline, progress, notes, watch)
             manifests, report = None, _report(read([], rows), charts, ruled, application, ())
             if not report.exit_code:
                 rendered = read(sources.rendered(Path(source), settings, ruled, charts, deadline), rows)
@@ -77,6 +77,7 @@ def _charts(
     deadline: Deadline,
     progress: Progress,
     notes: list[str],
+    watch: Watch,
 ) -> "dict[str, Decided]":
     """What is decided about the charts that a render would fetch from registries, by the same policies as images."""
     from argocd_provenance.render import chart_references
@@ -87,7 +88,7 @@ def _charts(
     from argocd_provenance.cli.remotes import chart_hosts
 
     hosts = ruled.hosts() | chart_hosts(ruled, references)
-    return ask(references, ruled, _rules(ruled, application), deadline, progress, hosts, notes)
+    return ask(references, ruled, _rules(ruled, application), deadline, progress, hosts, notes, watch)
 
 
 def _answer(
@@ -191,7 +192,7 @@ def ask(
     from argocd_provenance.pipeline import Run
 
     def decided(texts: list[str], remembered: Remembered) -> "dict[str, Decided]":
-        with registry(ruled.config, permitted, deadline, remembered) as client:
+        with registry(ruled.config, permitted, deadline, remembered, watch.requests if watch else None) as client:
             run = Run(rules, client, lambda: verifier(ruled, memory, remembered), deadline, progress)
             return run.decide(texts)
 
@@ -202,7 +203,7 @@ def ask(
         if refused and remembered.relied and deadline.remaining():
             found |= decided(refused, Remembered(memory))
         if watch is not None and memory is not None:
-            watch.hits, watch.misses = memory.hits, memory.misses
+            watch.hits, watch.misses = watch.hits + memory.hits, watch.misses + memory.misses
     return found
 
 

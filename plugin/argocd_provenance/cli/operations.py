@@ -13,10 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from argocd_provenance.config import Operations
+from argocd_provenance.oci.tally import Tally
 from argocd_provenance.report.model import Report
 
 if TYPE_CHECKING:
     from argocd_provenance.report.metrics import Numbers
+
+
+# Seconds that a run waits for others to have counted themselves; adding takes milliseconds.
+_PATIENCE, _PAUSE = 1.0, 0.005
 
 
 class Watch:
@@ -26,6 +31,7 @@ class Watch:
         self._began = time.monotonic()
         self.wanted = Operations()
         self.hits = self.misses = 0
+        self.requests = Tally()
 
     def record(self, report: Report) -> None:
         """Write what the operator's config asks for; after the answer is out, for nobody waits for this."""
@@ -33,7 +39,8 @@ class Watch:
             return
         from argocd_provenance.report.metrics import Numbers
 
-        numbers = Numbers(time.monotonic() - self._began, time.time(), self.hits, self.misses)
+        took = time.monotonic() - self._began
+        numbers = Numbers(took, time.time(), self.hits, self.misses, self.requests.counts())
         for what, path, write in (("metrics", self.wanted.metrics, _add), ("log", self.wanted.log, _append)):
             if path is None:
                 continue
@@ -47,6 +54,8 @@ def _add(path: Path, report: Report, numbers: "Numbers") -> None:
     """Add a run to the text in `path`: one process at a time, and whoever reads sees the old text or the new."""
     from argocd_provenance.report.metrics import added
 
+    if path.exists() and not path.is_file():
+        raise OSError("is no file; a pipe, or a device, could hold up every run")
     with _alone(path):
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         beside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -60,8 +69,18 @@ def _add(path: Path, report: Report, numbers: "Numbers") -> None:
 
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    with path.with_name(f".{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """The right to write `path`; raises `TimeoutError` where another process, which may be stopped, keeps it."""
+    beside = path.with_name(f".{path.name}.lock")
+    end = time.monotonic() + _PATIENCE
+    with beside.open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    raise TimeoutError(f"another process keeps {beside.name}; this run is not counted") from None
+            time.sleep(_PAUSE)
         yield
 
 

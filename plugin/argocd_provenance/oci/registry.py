@@ -22,6 +22,7 @@ from argocd_provenance.oci.reference import Digest, Reference, Repository, regis
 from argocd_provenance.oci.referrers import ReferrersApi, pages
 from argocd_provenance.oci.remembered import Remembered
 from argocd_provenance.oci.settings import Endpoint, HostSettings
+from argocd_provenance.oci.tally import Tally
 
 if TYPE_CHECKING:
     from argocd_provenance.oci.manners import Manners
@@ -38,7 +39,7 @@ class Registry:
     """The registries that the operator permits; for many threads, until `close`.
 
     `permitted` says of a host whether it may be asked, `remembered` what earlier runs learned; `offline`
-    nobody is asked at all. `sleep`, `network` and `manners` are for tests.
+    nobody is asked at all; `tally` counts what is asked. `sleep`, `network` and `manners` are for tests.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Registry:
         sleep: Callable[[float], None] = time.sleep,
         network: "Network | None" = None,
         manners: "Manners | None" = None,
+        tally: Tally | None = None,
     ) -> None:
         self._deadline = deadline
         self._remembered = remembered or Remembered()
@@ -64,7 +66,9 @@ class Registry:
             from argocd_provenance.oci.bearer import Authority  # noqa: PLC0415
             from argocd_provenance.oci.transport import Transport  # noqa: PLC0415
 
-            transport = Transport(_by_address(hosts), deadline, sleep=sleep, network=network, manners=manners)
+            transport = Transport(
+                _by_address(hosts), deadline, sleep=sleep, network=network, manners=manners, tally=tally
+            )
             return Wire(transport, Authority(transport, credentials.with_settings(hosts), deadline))
 
         self._questions = Questions(hosts, permitted, connect)

@@ -27,6 +27,7 @@ from argocd_provenance.oci.reference import registry_host
 from argocd_provenance.oci.replies import Reply, misbehaved, shown
 from argocd_provenance.oci.settings import HostSettings, is_loopback
 from argocd_provenance.oci.silence import silence
+from argocd_provenance.oci.tally import Tally, kind_of
 
 _CONNECT = 5.0
 _READ = 10.0
@@ -47,12 +48,14 @@ class Transport:
         sleep: Callable[[float], None] = time.sleep,
         network: Network | None = None,
         manners: Manners | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self._hosts = hosts
         self._deadline = deadline
         self._sleep = sleep
         self._network = network or Network()
         self._manners = manners or Manners(lambda: deadline.seconds - deadline.remaining())
+        self._tally = tally or Tally()
         self._open: weakref.WeakSet[Any] = weakref.WeakSet()
         self._adapters: dict[Zone | None, Adapter] = {}
         self._proxies: dict[str, dict[str, str]] = {}
@@ -79,9 +82,9 @@ class Transport:
         # A compressed body could be a bomb, and its digest is that of other bytes.
         prepared.headers["Accept-Encoding"] = "identity"
         prepared.headers["User-Agent"] = "argocd-provenance"
-        current, origin = url, None
+        current, origin, kind = url, None, kind_of(url)
         for _ in range(redirects.LIMIT + 1):
-            reply = self._persist(prepared, current, limit, origin)
+            reply = self._persist(prepared, current, limit, origin, kind)
             if not follow or reply.status not in redirects.STATUSES:
                 return reply
             current = redirects.target(reply, self._network)
@@ -102,7 +105,9 @@ class Transport:
 
     # -- one question ------------------------------------------------------------------------------------------------
 
-    def _persist(self, prepared: requests.PreparedRequest, url: str, limit: int, origin: Zone | None) -> Reply:
+    def _persist(
+        self, prepared: requests.PreparedRequest, url: str, limit: int, origin: Zone | None, kind: str
+    ) -> Reply:
         """Ask, and ask again after a pause when there is hope."""
         where = "{0.scheme}://{0.netloc}".format(urlsplit(url))
         attempts = self._manners.attempts(where)
@@ -111,8 +116,9 @@ class Transport:
             self._wait(where, url)
             pause = self._manners.pause(attempt)
             try:
-                with self._manners.turn(where):
+                with self._manners.turn(where), self._tally.request(kind) as answered:
                     reply = self._ask(prepared, url, limit, origin)
+                    answered(reply.status)
             except _NO_ANSWER as error:
                 self._deadline.check(f"{shown(url)} answered")
                 reason = silence(error)

@@ -5,45 +5,75 @@ format: prometheus/docs, ``instrumenting/exposition_formats.md``.
 """
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import field
+from itertools import product
 
+from argocd_provenance.oci import tally
 from argocd_provenance.records import dataclass
-from argocd_provenance.report.model import Report
+from argocd_provenance.report.model import EXIT_CODES, Report
+from argocd_provenance.verdict import CODES, Outcome
 
 _PREFIX = "argocd_provenance_"
-_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0)
-_HELP: Mapping[str, tuple[str, str]] = {
-    "runs_total": ("counter", "Runs of generate, by verdict."),
-    "images_total": ("counter", "Images decided about, by verdict."),
-    "findings_total": ("counter", "Reasons given, by finding code."),
-    "cache_lookups_total": ("counter", "Questions to the evidence cache, by result."),
-    "run_seconds": ("histogram", "How long runs took."),
-    "last_run_timestamp_seconds": ("gauge", "When a run ended last, by verdict."),
-}
+_BOUNDS = ("0.1", "0.25", "0.5", "1", "2.5", "5", "10", "20", "40", "+Inf")
+
+
+@dataclass(frozen=True, slots=True)
+class _Metric:
+    """A metric: its type, what people read about it, and every value that its labels can have."""
+
+    kind: str
+    text: str
+    labels: Mapping[str, Iterable[str]] = field(default_factory=dict)
+
+    def series(self, name: str) -> Iterator[str]:
+        """All series that it can have, in the order in which they are written."""
+        for values in product(*self.labels.values()):
+            pairs = ",".join(f'{label}="{value}"' for label, value in zip(self.labels, values, strict=True))
+            ending = "_bucket" if self.kind == "histogram" else ""
+            yield f"{name}{ending}{{{pairs}}}"
+        if self.kind == "histogram":
+            yield from (f"{name}_sum", f"{name}_count")
+
+
+_METRICS: Mapping[str, _Metric] = {
+    "runs_total": _Metric("counter", "Runs of generate, by verdict.", {"verdict": EXIT_CODES}),
+    "images_total": _Metric("counter", "Images decided about, by verdict.", {"verdict": tuple(Outcome)}),
+    "findings_total": _Metric("counter", "Reasons given, by finding code.", {"code": CODES}),
+    "cache_lookups_total": _Metric("counter", "Questions to the evidence cache, by result.", {"result": ("hit", "miss")}),
+    "registry_requests_total": _Metric(
+        "counter", "Requests to registries, by what was asked for and how it went.", {"kind": tally.KINDS, "result": tally.RESULTS}
+    ),
+    "run_seconds": _Metric("histogram", "How long runs took.", {"le": _BOUNDS}),
+    "last_run_timestamp_seconds": _Metric("gauge", "When a run ended last, by verdict.", {"verdict": EXIT_CODES}),
+}  # fmt: skip
+# Nothing larger could be counted in this world, and nothing else did we write: no sign, no infinity, no blanks.
+_VALUE = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e[+-][0-9]{2})?")
 
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """What a run took and asked: seconds, the wall clock at its end, and what the cache knew."""
+    """What a run took and asked: seconds, the wall clock at its end, what the cache knew, and requests by kind and result."""
 
     seconds: float
     ended: float
     hits: int = 0
     misses: int = 0
+    requests: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 def added(before: str, report: Report, numbers: Numbers) -> str:
-    """The text `before` with this run added; lines that are not ours, or not numbers, are left out."""
+    """The text `before` with this run added; lines that we could not have written are left out."""
     totals = dict(_read(before))
     for series, value in _counted(report, numbers).items():
         totals[series] = totals.get(series, 0.0) + value
     totals[f'last_run_timestamp_seconds{{verdict="{report.verdict}"}}'] = numbers.ended
     lines = []
-    for name, (kind, text) in _HELP.items():
-        lines += [f"# HELP {_PREFIX}{name} {text}", f"# TYPE {_PREFIX}{name} {kind}"]
-        mine = [series for series in totals if _name(series) == name]
-        lines += [f"{_PREFIX}{series} {totals[series]:.17g}" for series in sorted(mine, key=_order)]
+    for name, metric in _METRICS.items():
+        lines += [f"# HELP {_PREFIX}{name} {metric.text}", f"# TYPE {_PREFIX}{name} {metric.kind}"]
+        lines += [f"{_PREFIX}{series} {totals[series]:.17g}" for series in metric.series(name) if series in totals]
     return "\n".join(lines) + "\n"
 
 
@@ -59,8 +89,9 @@ def line(report: Report, numbers: Numbers) -> str:
         "exitCode": report.exit_code,
         "seconds": round(numbers.seconds, 3),
         "cache": {"hits": numbers.hits, "misses": numbers.misses},
+        "requests": sum(numbers.requests.values()),
         "images": images,
-        "errors": [finding.code for finding in report.errors],
+        "errors": [finding.code for finding in (*report.errors, *report.refused)],
     }
     return json.dumps(said, separators=(",", ":")) + "\n"
 
@@ -72,31 +103,18 @@ def _counted(report: Report, numbers: Numbers) -> Mapping[str, float]:
         found[f'images_total{{verdict="{image.outcome}"}}'] += 1
         for finding in image.findings:
             found[f'findings_total{{code="{finding.code}"}}'] += 1
-    for finding in report.errors:
+    for finding in (*report.errors, *report.refused):
         found[f'findings_total{{code="{finding.code}"}}'] += 1
     found['cache_lookups_total{result="hit"}'] += numbers.hits
     found['cache_lookups_total{result="miss"}'] += numbers.misses
-    seconds: dict[str, float] = {f'run_seconds_bucket{{le="{le:g}"}}': float(numbers.seconds <= le) for le in _BUCKETS}
-    seconds |= {'run_seconds_bucket{le="+Inf"}': 1.0, "run_seconds_sum": numbers.seconds, "run_seconds_count": 1.0}
-    return {**found, **seconds}
+    for (kind, result), number in numbers.requests.items():
+        found[f'registry_requests_total{{kind="{kind}",result="{result}"}}'] += number
+    took = {f'run_seconds_bucket{{le="{bound}"}}': float(numbers.seconds <= float(bound)) for bound in _BOUNDS}
+    return {**found, **took, "run_seconds_sum": numbers.seconds, "run_seconds_count": 1.0}
 
 
-def _read(text: str) -> Iterable[tuple[str, float]]:
+def _read(text: str) -> Iterator[tuple[str, float]]:
     for each in text.splitlines():
         series, _, value = each.rpartition(" ")
-        if each.startswith(_PREFIX) and _name(series.removeprefix(_PREFIX)) in _HELP:
-            try:
-                yield series.removeprefix(_PREFIX), float(value)
-            except ValueError:
-                continue
-
-
-def _name(series: str) -> str:
-    name = series.partition("{")[0]
-    return "run_seconds" if name.startswith("run_seconds_") else name
-
-
-def _order(series: str) -> tuple[str, float, str]:
-    """Buckets by their bound, as a histogram is written; everything else by its name."""
-    bound = series.partition('le="')[2].rstrip('"}') if 'le="' in series else ""
-    return series.partition("{")[0], float(bound) if bound else 0.0, series
+        if series.startswith(_PREFIX) and _VALUE.fullmatch(value):
+            yield series.removeprefix(_PREFIX), float(value)
