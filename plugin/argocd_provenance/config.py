@@ -6,7 +6,6 @@ Paths are relative to the file. Unknown fields are faults, and all faults are ra
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -14,7 +13,7 @@ from argocd_provenance.errors import InvalidReference
 from argocd_provenance.oci.reference import Reference, registry_host
 from argocd_provenance.oci.settings import HostSettings
 from argocd_provenance.operatorfile import Faults, Field, documents
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field, replace
 
 API_VERSION = "argocd-provenance.io/v1alpha1"
 KIND = "Config"

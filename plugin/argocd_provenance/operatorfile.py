@@ -8,7 +8,6 @@ that nobody reads. Structure comes from libyaml, as Argo CD's reader is a port o
 import difflib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import field
 from datetime import date
 from typing import Any, NoReturn, TypeVar
 
@@ -17,7 +16,7 @@ from yaml import events
 from yaml._yaml import CParser
 
 from argocd_provenance.errors import FileFaults
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 # No config or policy that people write comes near these; a larger one would be read for a second, or is a mistake.
 _MAX_CHARACTERS = 512 * 1024

@@ -7,7 +7,6 @@ before anything is denied. Evidence belongs to a repository: it is never reused 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import field
 from datetime import date
 from typing import Protocol, TypeVar
 
@@ -28,7 +27,7 @@ from argocd_provenance.policy.objectmatch import Carrier
 from argocd_provenance.policy.platforms import to_verify
 from argocd_provenance.policy.select import Application, Coverage, cover
 from argocd_provenance.policy.tree import tree
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 from argocd_provenance.verdict import Finding
 
 # More threads than this wait for the same registries without being faster.

@@ -117,6 +117,8 @@ class TestPluginLines:
             "argocd_provenance.policy.cue",
             "argocd_provenance.render.helm",
             "concurrent.futures",
+            "dataclasses",
+            "inspect",
         }
 
     def test_a_run_that_knows_all_imports_neither_sigstore_nor_requests(self, world: World, tmp_path: Path) -> None:

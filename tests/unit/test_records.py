@@ -10,24 +10,30 @@ from typing import Any
 
 import pytest
 
+from argocd_provenance import records
 from argocd_provenance.records import dataclass as late
-from argocd_provenance.records import make_all
+from argocd_provenance.records import make_all, replace
 
 Decorator = Callable[..., Any]
 
 
 def _pair(decorator: Decorator) -> Any:
+    field: Any = dataclasses.field if decorator is dataclasses.dataclass else records.field
+
     @decorator(frozen=True, slots=True, order=True)
     class Pair:
         """Two of a kind."""
 
         first: int
         second: tuple[int, ...] = (1,)
-        third: list[int] = dataclasses.field(default_factory=list, compare=False)
+        third: list[int] = field(default_factory=list, compare=False)
+        fourth: int = field(default=4, repr=False, hash=False)
+        fifth: int = field(init=False, repr=False, compare=False)
 
         def __post_init__(self) -> None:
             if self.first < 0:
                 raise ValueError("negative")
+            object.__setattr__(self, "fifth", self.first + 4)
 
         @property
         def total(self) -> int:
@@ -47,17 +53,91 @@ class Kept:
 def _what_it_does(cls: Any) -> list[object]:
     one, other = cls(1), cls(1, (2,), [5])
     return [
-        repr(one), one == cls(1, third=[9]), one == other, one < other, hash(one) == hash(cls(1)), one.total,
-        dataclasses.replace(other, first=4) == cls(4, (2,)), dataclasses.asdict(other), dataclasses.is_dataclass(cls),
+        repr(one), one == cls(1, third=[9]), one == other, one < other, one <= other, one > other, one >= other, one.total,
+        hash(one) == hash(cls(1)), hash(one) == hash(cls(1, fourth=5)), one == cls(1, fourth=5), one.fifth,
+        dataclasses.replace(other, first=4) == cls(4, (2,)), replace(other, first=4) == cls(4, (2,)),
+        dataclasses.asdict(other), dataclasses.astuple(one), dataclasses.is_dataclass(cls), dataclasses.is_dataclass(one),
         [field.name for field in dataclasses.fields(cls)], cls.__match_args__, str(inspect.signature(cls)), cls.__doc__,
         cls.__slots__, hasattr(one, "__dict__"), copy.copy(one) == one, copy.deepcopy(other).third,
-        cls.__qualname__, cls.__module__, one == object(),
+        cls.__qualname__, cls.__module__, one == object(), cls.__init__.__qualname__,
+    ]  # fmt: skip
+
+
+def _mutable(decorator: Decorator) -> Any:
+    @decorator(slots=True)
+    class Base:
+        """A name."""
+
+        name: str
+
+    @decorator(slots=True)
+    class Count(Base):
+        """A name, and a number."""
+
+        count: int = 0
+
+    return Base, Count
+
+
+def _odd(decorator: Decorator) -> Any:
+    @decorator(frozen=True, slots=True)
+    class Nothing:
+        """Has no field."""
+
+    @decorator(frozen=True, slots=True)
+    class Alike:
+        """Is what every other one is."""
+
+        name: str
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Alike)
+
+        def __hash__(self) -> int:
+            return 7
+
+    @decorator(slots=True, eq=False)
+    class Only:
+        """Is itself."""
+
+        inner: object = None
+
+    return Nothing, Alike, Only
+
+
+def _what_others_do(decorator: Decorator) -> list[object]:
+    base, count = _mutable(decorator)
+    nothing, alike, only = _odd(decorator)
+    changed, circle = count("a"), only()
+    changed.count = 3
+    circle.inner = circle
+    return [
+        repr(changed), changed == count("a", 3), changed == base("a"), base("a") == base("a"), base("a") == base("b"),
+        count.__hash__, count.__match_args__, count.__slots__, str(inspect.signature(count)), copy.copy(changed) == changed,
+        nothing() == nothing(), hash(nothing()) == hash(nothing()), repr(nothing()),
+        alike("a") == alike("b"), hash(alike("a")), only() == only(), hash(circle) == hash(circle), repr(circle),
     ]  # fmt: skip
 
 
 def test_a_late_class_does_what_a_data_class_does() -> None:
     """The same class by both decorators answers alike, whatever it is asked."""
     assert _what_it_does(_pair(late)) == _what_it_does(_pair(dataclasses.dataclass))
+
+
+def test_classes_that_change_or_compare_their_own_way_do_what_data_classes_do() -> None:
+    """Mutable ones, those with a base, without fields, with a comparison of their own, and without any."""
+    assert _what_others_do(late) == _what_others_do(dataclasses.dataclass)
+
+
+def test_a_late_class_has_slots_and_no_option_that_was_not_thought_of() -> None:
+    """What this decorator does not make, it refuses when the class is made, not when it is used."""
+    for options in ({"frozen": True}, {"slots": True, "kw_only": True}):
+        with pytest.raises(TypeError, match="has slots"):
+            late(**options)(type("Other", (), {}))
+    with pytest.raises(TypeError, match=r"records\.field"):
+        late(slots=True)(
+            type("Mixed", (), {"__annotations__": {"a": list}, "a": dataclasses.field(default_factory=list)})
+        )
 
 
 @pytest.mark.parametrize("decorator", [late, dataclasses.dataclass])
@@ -86,10 +166,17 @@ def test_the_fields_are_there_before_the_first_instance() -> None:
 
     @late(frozen=True, slots=True)
     class More(base):  # type: ignore[misc]
-        fourth: str = "d"
+        sixth: str = "d"
 
-    assert [field.name for field in dataclasses.fields(More)] == ["first", "second", "third", "fourth"]
-    assert More(1).fourth == "d"
+    assert [field.name for field in dataclasses.fields(More)] == [
+        "first",
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "sixth",
+    ]
+    assert More(1).sixth == "d"
     assert not hasattr(More(1), "__dict__")
 
 
@@ -118,7 +205,7 @@ def test_what_pickle_restores_first_is_compared_by_its_fields() -> None:
     cls = _pair(late)
     one, other = (cls.__new__(cls) for _ in range(2))
     for restored in (one, other):
-        restored.__setstate__((None, {"first": 1, "second": (2,), "third": []}))
+        restored.__setstate__((None, {"first": 1, "second": (2,), "third": [], "fourth": 4, "fifth": 5}))
     assert one == other
 
 

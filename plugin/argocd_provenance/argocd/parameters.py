@@ -7,13 +7,12 @@ no parameter loosens anything, and one that is unknown, doubled or of the wrong 
 import difflib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from typing import Any
 
 from argocd_provenance.argocd import rendering
 from argocd_provenance.argocd.forms import Given, read_form
 from argocd_provenance.errors import UsageError
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 from argocd_provenance.render import DirectoryOptions, HelmOptions, KustomizeOptions
 from argocd_provenance.render.settings import Kind
 

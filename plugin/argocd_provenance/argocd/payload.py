@@ -12,7 +12,6 @@ import binascii
 import json
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from typing import Any, TypeVar
 
 from argocd_provenance.config import ClusterObjects
@@ -21,7 +20,7 @@ from argocd_provenance.evidence.trust import TrustDomain, trust_domain
 from argocd_provenance.oci.reference import Digest, Reference
 from argocd_provenance.oci.settings import HostSettings
 from argocd_provenance.oci.strictjson import NotJSONError, read_object
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 LIMIT = 64 * 1024
 """Bytes, compressed. Linux takes 128 KiB in one argument (``MAX_ARG_STRLEN``), of which base64 leaves 96."""

@@ -4,13 +4,12 @@ It travels like the payload of the check (`payload`), and under the same law: no
 """
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any
 
 from argocd_provenance.argocd.payload import host_settings, parsed, seconds, settings, text, write
 from argocd_provenance.oci.reference import Digest, Reference
 from argocd_provenance.oci.settings import HostSettings
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 FOLLOWED = {
     ("v1", "Pod"): "pods",

@@ -1,7 +1,6 @@
 """`verify`, put together: which policies, which trust, and then the same pipeline as `generate`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from argocd_provenance.cli import answers, gate, operator, summary
@@ -13,7 +12,7 @@ from argocd_provenance.oci.reference import Digest, Reference
 from argocd_provenance.pipeline import Rules
 from argocd_provenance.policy.adhoc import Demands, policy_for
 from argocd_provenance.policy.model import Policy
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, replace
 from argocd_provenance.report.model import Report, worst_first
 
 

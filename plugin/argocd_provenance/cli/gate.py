@@ -1,7 +1,6 @@
 """`generate`, put together: the edges meet the pipeline here."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -17,6 +16,7 @@ from argocd_provenance.deadline import Deadline
 from argocd_provenance.documents import ImageField, Rendered, Row, emit, read
 from argocd_provenance.errors import FileFaults, InvalidReference, RenderError
 from argocd_provenance.oci.reference import split
+from argocd_provenance.records import replace
 from argocd_provenance.render import Settings
 from argocd_provenance.report.model import Place, Report, Suspect, worst_first
 from argocd_provenance.verdict import Finding, Outcome

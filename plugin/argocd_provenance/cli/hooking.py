@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from argocd_provenance.operatorfile import document_text
 from argocd_provenance.pipeline import Decided
 from argocd_provenance.policy.load import load_files
 from argocd_provenance.policy.model import Policy
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, replace
 from argocd_provenance.verdict import Finding, Outcome
 
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")

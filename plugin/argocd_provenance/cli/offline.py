@@ -1,6 +1,5 @@
 """``verify --bundle``: one bundle, one artifact, no network."""
 
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.judge import judge
 from argocd_provenance.policy.select import Coverage
 from argocd_provenance.policy.tree import tree
+from argocd_provenance.records import replace
 from argocd_provenance.report.model import Report
 from argocd_provenance.verdict import Finding, Outcome
 

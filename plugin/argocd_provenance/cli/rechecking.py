@@ -4,7 +4,6 @@ import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from argocd_provenance.oci.settings import HostSettings
 from argocd_provenance.pipeline import Decided, Known, Rules, Run
 from argocd_provenance.policy.load import load_files
 from argocd_provenance.policy.model import Policy
+from argocd_provenance.records import replace
 from argocd_provenance.report.model import ImageReport, Place, Report, worst_first
 from argocd_provenance.verdict import Outcome
 

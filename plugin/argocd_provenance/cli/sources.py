@@ -1,13 +1,13 @@
 """Where the manifests of a run come from: standard input, or a folder that is rendered."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from argocd_provenance.cli.operator import Operator
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RenderError
+from argocd_provenance.records import replace
 from argocd_provenance.render import Settings
 
 if TYPE_CHECKING:

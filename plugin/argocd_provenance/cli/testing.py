@@ -1,7 +1,6 @@
 """``policy test``, put together: each case judged by the policies as they are now, from what was recorded."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from argocd_provenance.cli.operator import Operator
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.evidence.verify import Verifier
 from argocd_provenance.pipeline import Decided, Rules, Run
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,13 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from argocd_provenance.demo.contents import OCI_INDEX, describe, encode
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 if TYPE_CHECKING:
     from argocd_provenance.demo.registry import Registry

@@ -5,7 +5,6 @@ any other string that looks like an image is a suspect. An object with `items` i
 """
 
 from collections.abc import Sequence as Rows
-from dataclasses import field
 from typing import Any
 
 from argocd_provenance.documents.model import ImageField, ObjectImages, Role, Suspect, path_text
@@ -15,7 +14,7 @@ from argocd_provenance.documents.scan import is_ours, looks_like_image
 from argocd_provenance.documents.split import Part
 from argocd_provenance.documents.values import Path, Walk, doubled, fields, node_at
 from argocd_provenance.errors import DocumentError
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 # With the words of the table, the keys that decide what an object is, what runs in it and what is said about it.
 _PIVOTS = frozenset({"apiVersion", "kind", "metadata", "annotations", "items", "image", "reference"})

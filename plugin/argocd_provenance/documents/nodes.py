@@ -4,7 +4,6 @@ The parser is libyaml 0.2.5 (PyYAML's C parser), because Argo CD reads with a po
 could understand differently is refused: tags, directives, keys that are no plain words, text behind the end.
 """
 
-from dataclasses import field
 from typing import Any
 
 import yaml._yaml as libyaml
@@ -12,7 +11,7 @@ import yaml._yaml as libyaml
 from argocd_provenance.documents.scalars import plain
 from argocd_provenance.documents.split import Part
 from argocd_provenance.errors import DocumentError
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 _STRING_TAG = "tag:yaml.org,2002:str"
 _DIRECTIVE = "YAML directives are not read alike everywhere; remove the % line"

@@ -8,11 +8,10 @@ names, ``[*]`` and ``..``.
 import fnmatch
 import re
 from collections.abc import Iterator
-from dataclasses import field
 from typing import Any, Final
 
 from argocd_provenance.documents.values import Path
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 _SIMPLE = re.compile(r"\$(?:\.\.?[A-Za-z_][A-Za-z0-9_]*(?:\[\*\])?|\.\*)+")
 _STEP = re.compile(r"(\.\.?)([A-Za-z_][A-Za-z0-9_]*|\*)(\[\*\])?")

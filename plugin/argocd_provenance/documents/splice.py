@@ -6,14 +6,13 @@ is not what was intended. `CannotSplice` says so early.
 
 import re
 from collections.abc import Mapping as Names
-from dataclasses import field
 
 from argocd_provenance.documents.nodes import Alias, Mapping, Node, Scalar, Sequence
 from argocd_provenance.documents.scalars import json_text, plain
 from argocd_provenance.documents.scan import is_ours
 from argocd_provenance.documents.split import Part
 from argocd_provenance.documents.values import Path
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 _STEP = 2
 _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9./_-]*")

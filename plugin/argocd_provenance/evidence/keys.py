@@ -7,7 +7,6 @@ sigstore-go: pkg/verify/signature.go. All else is refused by name.
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -24,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from argocd_provenance.errors import OperatorError
 from argocd_provenance.evidence.pem import labelled
 from argocd_provenance.evidence.rejections import Refused
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 MIN_RSA_BITS = 2048
 _RSA_BITS = (2048, 3072, 4096)

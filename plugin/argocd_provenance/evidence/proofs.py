@@ -8,7 +8,6 @@ of them and nothing is known. No verdict is in it, and no word about which image
 import hashlib
 import importlib.util
 import json
-from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +19,7 @@ from argocd_provenance.evidence.parts import Candidate
 from argocd_provenance.evidence.rejections import REJECTIONS
 from argocd_provenance.evidence.trust import TrustDomain
 from argocd_provenance.evidence.values import Anchor, Certificate, KeyAnchor
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

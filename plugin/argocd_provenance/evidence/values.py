@@ -4,12 +4,11 @@ Only `evidence.verify.Verifier.verify` makes an `Evidence`; everything in it is 
 """
 
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import datetime
 from typing import Any, Literal
 
 from argocd_provenance.oci.reference import Digest
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 Kind = Literal["signature", "provenance", "attestation"]
 

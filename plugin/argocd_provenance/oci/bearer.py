@@ -8,7 +8,6 @@ Source: distribution, "Token Authentication Specification"; RFC 9110, 11.6.1; Do
 import math
 import re
 import threading
-from dataclasses import field
 from urllib.parse import urlencode, urlsplit
 
 from argocd_provenance.deadline import Deadline
@@ -20,7 +19,7 @@ from argocd_provenance.oci.replies import Reply, refused, shown
 from argocd_provenance.oci.settings import Endpoint, hostname, is_loopback
 from argocd_provenance.oci.strictjson import NotJSONError, read_object
 from argocd_provenance.oci.transport import Transport
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 # Registries whose token server is on another host.
 _REALMS = {

@@ -1,9 +1,8 @@
 """A credential as a value that cannot be shown by accident."""
 
 import base64
-from dataclasses import field
 
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ import binascii
 import fnmatch
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +21,7 @@ from argocd_provenance.oci.credential import Credential
 from argocd_provenance.oci.reference import Repository, registry_host
 from argocd_provenance.oci.settings import Endpoint, HostSettings, endpoints
 from argocd_provenance.oci.strictjson import NotJSONError, read_object
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 Kind = Literal["password", "identity token", "credential helper", "password file"]
 

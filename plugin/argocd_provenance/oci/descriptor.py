@@ -7,13 +7,12 @@ schema 2.
 """
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any
 
 from argocd_provenance.errors import InvalidReference, RegistryError
 from argocd_provenance.oci.reference import Digest
 from argocd_provenance.oci.strictjson import NotJSONError, read_object
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"

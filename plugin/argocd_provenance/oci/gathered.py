@@ -4,14 +4,13 @@ One law: all of it is untrusted, and none of it is dropped in silence.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
 from enum import StrEnum
 from typing import Any, Literal, Protocol, TypeVar
 
 from argocd_provenance.errors import RegistryError
 from argocd_provenance.oci.descriptor import Descriptor, Index, Manifest
 from argocd_provenance.oci.reference import Digest, Repository
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 # More is a mistake or an attack; cosign itself stops at 1,000 layers.
 REFERRERS = 64

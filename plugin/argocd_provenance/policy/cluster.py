@@ -5,10 +5,9 @@ programs, and stand here as what the policies ask of them.
 """
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Protocol
 
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 API_VERSIONS = ("policy.sigstore.dev/v1alpha1", "policy.sigstore.dev/v1beta1")
 """Those of ClusterImagePolicy, and of the TrustRoot that it names."""

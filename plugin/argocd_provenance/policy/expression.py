@@ -6,13 +6,12 @@ is an expression that takes more steps than any policy needs.
 
 import functools
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any
 
 from argocd_provenance.policy.cel import CelError, CelSyntaxError, OutOfStepsError, Program
 from argocd_provenance.policy.cel.lint import warnings
 from argocd_provenance.policy.cel.values import kind
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 NAMES = ("predicate", "statement", "certificate", "image")
 

@@ -2,7 +2,6 @@
 
 import posixpath
 from collections.abc import Callable
-from dataclasses import field
 from typing import TypeVar
 
 from argocd_provenance.errors import OperatorError
@@ -10,7 +9,7 @@ from argocd_provenance.operatorfile import Field
 from argocd_provenance.policy.cluster import Cluster
 from argocd_provenance.policy.imagepatterns import ImagePattern
 from argocd_provenance.policy.patterns import BadPatternError, Glob
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 _Made = TypeVar("_Made")
 

@@ -5,7 +5,6 @@ evidence; the signers of one demand are alternatives again. ImagePolicy has one 
 """
 
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import date
 from typing import Any, Literal, Protocol
 
@@ -16,7 +15,7 @@ from argocd_provenance.policy.levels import Builder
 from argocd_provenance.policy.objectmatch import ObjectMatch
 from argocd_provenance.policy.patterns import Glob
 from argocd_provenance.policy.signers import Signer
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 Mode = Literal["enforce", "warn", "pin"]
 DemandKind = Literal["signature", "provenance", "attestation", "any"]

@@ -4,10 +4,9 @@ A pattern is anchored at both ends, and matches in time linear in the text. `*` 
 """
 
 import functools
-from dataclasses import field
 from typing import Any
 
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 _MAX_PATTERN = 512
 # An identity, a ref or a repository longer than this is hostile, and matches nothing.

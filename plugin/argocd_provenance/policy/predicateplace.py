@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any, Self
 
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, replace
 
 # git+https://host/owner/name.git@ref (SPDX, in-toto), https://host/owner/name.git#ref:folder (BuildKit)
 _GIT_URI = re.compile(r"(?:git\+)?(https://[^@#\s]+?)(?:\.git)?/?(?:@([^\s]+)|#([^:\s]*)(?::\S*)?)?")

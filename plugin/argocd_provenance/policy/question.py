@@ -1,14 +1,13 @@
 """What is asked of a piece of evidence: a demand, for an image, under a policy, on a day."""
 
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import date
 from typing import Any
 
 from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.policy.levels import Builder
 from argocd_provenance.policy.model import Demand, SubjectName
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

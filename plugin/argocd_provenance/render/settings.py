@@ -2,11 +2,10 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 from argocd_provenance.render.remotes import NoRemotes, Remotes
 
 Kind = Literal["directory", "helm", "kustomize"]

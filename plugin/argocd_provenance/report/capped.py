@@ -7,9 +7,8 @@ again, for whoever reads only the end.
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import field
 
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

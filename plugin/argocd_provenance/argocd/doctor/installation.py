@@ -1,12 +1,11 @@
 """The repo-server's Deployment and the time limits around it, as the Kubernetes API returns them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
 from typing import Any
 
 from argocd_provenance.argocd.doctor.applications import PLUGIN, judge_applications
 from argocd_provenance.argocd.doctor.complaint import Complaint, other_plugin
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 _SERVER = "argocd-cmp-server"
 _USER = 999

@@ -4,7 +4,6 @@ Extensions: fulcio, docs/oid-info.md. The chain follows the profile that `crypto
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from argocd_provenance.demo.sigstore.ctlog import CTLog
 from argocd_provenance.demo.sigstore.signer import SigningKey
 from argocd_provenance.demo.sigstore.wire import b64, der, spki, utf8, window
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 FULCIO = "1.3.6.1.4.1.57264.1."
 _SCT_LIST = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2")

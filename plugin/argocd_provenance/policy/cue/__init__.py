@@ -5,7 +5,6 @@ Law: never allowed where cue says no. What is not read is refused by name when t
 
 import functools
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any
 
 from argocd_provenance.policy import retired
@@ -14,7 +13,7 @@ from argocd_provenance.policy.cue.names import Checked, check, constraints
 from argocd_provenance.policy.cue.parser import parse
 from argocd_provenance.policy.cue.scope import Scope
 from argocd_provenance.policy.cue.syntax import CueError
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 __all__ = ["RESULT", "STATEMENT", "CueError", "CuePolicy"]
 

@@ -6,7 +6,6 @@ a missing field passes as upstream, as long as what the policy says of it does n
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from typing import Any as Anything
 
 from argocd_provenance.policy.cue import builtins
@@ -28,7 +27,7 @@ from argocd_provenance.policy.cue.syntax import (
 )
 from argocd_provenance.policy.cue.values import Undecided, bounded, compared, equal, is_a, type_of
 from argocd_provenance.policy.cue.words import phrase, shown
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,10 @@
 """The part of CUE that is read, as a tree. cue: doc/ref/spec.md; what has no node here is refused by name."""
 
 from collections.abc import Iterator
-from dataclasses import field
 from decimal import Decimal
 from typing import Literal
 
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 
 
 class CueError(ValueError):

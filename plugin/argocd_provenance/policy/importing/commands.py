@@ -5,13 +5,13 @@ cosign: cmd/cosign/cli/options/verify.go, certificate.go. gh: pkg/cmd/attestatio
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from argocd_provenance.errors import FileFaults, InvalidReference
 from argocd_provenance.oci.reference import Reference
 from argocd_provenance.policy.importing.draft import Draft, exact, identity, whole
 from argocd_provenance.policy.patterns import BadPatternError
 from argocd_provenance.policy.predicates import predicate_type
+from argocd_provenance.records import dataclass, field
 
 Read = Callable[[str], bytes]
 _ACTIONS = "https://token.actions.githubusercontent.com"

@@ -3,10 +3,10 @@
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from argocd_provenance.policy.patterns import BadPatternError, Expression
+from argocd_provenance.records import dataclass, field
 
 API_VERSION = "argocd-provenance.io/v1alpha1"
 
