@@ -8,11 +8,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
 from itertools import product
 
 from argocd_provenance.oci import tally
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, field
 from argocd_provenance.report.model import EXIT_CODES, Report
 from argocd_provenance.verdict import CODES, Outcome
 
