@@ -151,6 +151,39 @@ class TestSidecar:
         assert image["newTag"] == __version__
 
 
+class TestProject:
+    """The sample of an AppProject; the real API takes it in ``cluster/test_installation.py``."""
+
+    @pytest.fixture
+    def project(self) -> Any:
+        return load("samples/app-project.yaml")
+
+    def test_its_applications_must_have_the_plugin(self, project: Any) -> None:
+        """The admission policy beside it lists the project, as AppProjects alone cannot require a plugin."""
+        listed, *_ = yaml.safe_load_all((FOLDER / "samples" / "admission-policy.yaml").read_text())
+
+        assert project["metadata"]["name"] in listed["data"]["projects"].split(",")
+
+    def test_it_permits_the_check_at_sync_time(self, project: Any) -> None:
+        """Which is a Pod in the destination namespace."""
+        denied = {entry["kind"] for entry in project["spec"]["namespaceResourceBlacklist"]}
+
+        assert "namespaceResourceWhitelist" not in project["spec"]
+        assert not {"Pod", "*"} & denied
+
+    def test_nobody_can_bring_manifests_of_their_own(self, project: Any) -> None:
+        """By ``app sync --local``, by another source or by another plugin: no verb of a role leads there, and no pattern."""
+        allowed = {tuple(rule.split(", "))[2:5] for role in project["spec"]["roles"] for rule in role["policies"]}
+
+        assert allowed == {
+            ("applications", "get", "shop/*"),
+            ("applications", "sync", "shop/*"),
+            ("logs", "get", "shop/*"),
+        }
+        assert not any("*" in place for place in project["spec"]["sourceRepos"])
+        assert not any("*" in place.values() for place in project["spec"]["destinations"])
+
+
 class TestHelmValues:
     def test_bring_the_sidecar_of_the_patch(self, sidecar: Any) -> None:
         """Word for word, but for the image, which the kustomization sets."""
