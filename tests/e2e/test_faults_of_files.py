@@ -15,6 +15,14 @@ kind: ClusterImagePolicy
 metadata: {name: a}
 spec: {images: [{glob: "**"}], authorities: [{key: {secretRef: {name: cosign}}}]}
 """
+DOMAIN = """\
+apiVersion: argocd-provenance.io/v1alpha1
+kind: ImagePolicy
+metadata: {name: a}
+spec:
+  images: ["ghcr.io/acme/*"]
+  require: [{signature: {by: [{domain: other, identity: {subject: a@example.com, issuer: "https://i.example"}}]}}]
+"""
 
 
 def said(folder: Path, body: str, policy: str | None) -> list[str]:
@@ -59,3 +67,43 @@ class TestBothFiles:
         lines = said(tmp_path, "a: [\n", POLICY)
 
         assert [line.partition(" ")[0] for line in lines] == ["c.yaml:5:"]
+
+
+TRUST = "trust: [{name: acme, trustedRoot: %s/root.json}]\n"
+
+
+class TestTrustedRoots:
+    @pytest.mark.parametrize(
+        ("body", "policy", "first"),
+        [
+            pytest.param("", None, "c.yaml: policies: there is no", id="missing"),
+            pytest.param("", POLICY, "p.yaml:4: spec.imagess", id="wrong"),
+            pytest.param("unmatched: alow\n", POLICY, "c.yaml:5: unmatched", id="beside the config's"),
+        ],
+    )
+    def test_their_faults_are_told_beside_those_of_policies(
+        self, tmp_path: Path, body: str, policy: str | None, first: str
+    ) -> None:
+        """A policy that is missing or wrong hides nothing of what the config names else."""
+        (tmp_path / "root.json").write_text("{}")
+        lines = said(tmp_path, TRUST % tmp_path + body, policy)
+
+        assert lines[0].startswith(first)
+        assert [line for line in lines if line.startswith("root.json: ")] == lines[-1:]
+
+    def test_they_are_told_beside_a_domain_that_nobody_knows(self, tmp_path: Path) -> None:
+        """The policies can be read then, and one of them names another domain."""
+        (tmp_path / "c.yaml").write_text(HEAD + TRUST % tmp_path)
+        (tmp_path / "p.yaml").write_text(DOMAIN)
+        with pytest.raises(FileFaults) as caught:
+            operator.check_domains(operator.load(tmp_path / "c.yaml"))
+
+        assert "there is no trust domain 'other'" in caught.value.faults[0]
+        assert "cannot read" in caught.value.faults[1]
+        assert len(caught.value.faults) == 2
+
+    def test_those_of_a_field_at_fault_are_its_echo(self, tmp_path: Path) -> None:
+        """What cannot be read as a trust domain names no file that could be looked for."""
+        lines = said(tmp_path, "trust: [{name: acme}]\n", None)
+
+        assert [line.partition(" ")[0] for line in lines] == ["c.yaml:4:", "c.yaml:"]

@@ -71,22 +71,40 @@ def load(path: Path, policies: Sequence[Path] | None = None) -> Operator:
         missing = (f"{path}: policies: there is no {name}" for name in lost)
         beside = _faults_beside(faults, config, paths) if config is not None else ()
         raise FileFaults((*faults.texts(), *missing, *beside))
-    return _with_policies(config, paths)
+    try:
+        return _with_policies(config, paths)
+    except OperatorError as error:
+        raise FileFaults((*_faults_of(error), *_faults_of_roots(config))) from error
 
 
 def _faults_beside(faults: Faults, config: Config, paths: Sequence[Path]) -> tuple[str, ...]:
-    """What is wrong with the policies at `paths` too where the config has `faults`, so that one run tells of both.
+    """What is wrong with policies and trusted roots too where the config has `faults`, so that one run tells of all.
 
-    Nothing where what policies lean on in the config (``clusterImagePolicy``) is at fault: theirs would be its echo.
+    Nothing of those whose part of the config (``clusterImagePolicy``; ``trust``) is at fault: theirs would be its echo.
     """
-    if any(text.startswith(f"{file}:{line}: cluster") for file, line, text in faults.found):
-        return ()
+    found: tuple[str, ...] = ()
+    if not _stand_in(faults, "cluster"):
+        try:
+            _with_policies(config, paths)
+        except OperatorError as error:
+            found = _faults_of(error)
+    return found if _stand_in(faults, "trust", "publicGood") else (*found, *_faults_of_roots(config))
+
+
+def _stand_in(faults: Faults, *fields: str) -> bool:
+    return any(text.removeprefix(f"{file}:{line}: ").startswith(fields) for file, line, text in faults.found)
+
+
+def _faults_of(error: OperatorError) -> tuple[str, ...]:
+    return error.faults if isinstance(error, FileFaults) else (str(error),)
+
+
+def _faults_of_roots(config: Config) -> tuple[str, ...]:
+    """What is wrong with the trusted roots that the config names; for a run that has failed already, for it takes time."""
     try:
-        _with_policies(config, paths)
+        domains(Operator(config, ()))
     except FileFaults as error:
         return error.faults
-    except OperatorError as error:
-        return (str(error),)
     return ()
 
 
@@ -214,7 +232,7 @@ def check_domains(ruled: Operator) -> Operator:
         if root.name in {PUBLIC_GOOD, *named}
     ]
     if faults:
-        raise FileFaults(faults)
+        raise FileFaults((*faults, *(_faults_of_roots(ruled.config) if ruled.carried is None else ())))
     return ruled
 
 
