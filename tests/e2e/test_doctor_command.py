@@ -115,7 +115,15 @@ def test_outside_of_a_sidecar_it_says_so(here: Scenario, tmp_path: Path) -> None
 
 def test_without_kubectl_a_cluster_cannot_be_asked(here: Scenario) -> None:
     """Exit code 3 and what is missing."""
-    code, said, complaints = here.run("doctor", "--kubeconfig", "/nonexistent")
+    code, said, complaints = here.run("doctor", "--kubeconfig", str(here.folder / "config.yaml"))
 
     assert (code, said) == (3, "")
     assert "kubectl is not installed" in complaints
+
+
+def test_a_kubeconfig_that_is_not_there_is_a_mistake_of_the_command_line(here: Scenario) -> None:
+    """Exit code 2, whether kubectl is installed or not."""
+    code, said, complaints = here.run("doctor", "--kubeconfig", "/nonexistent")
+
+    assert (code, said) == (2, "")
+    assert "'/nonexistent' does not exist" in complaints

@@ -202,6 +202,14 @@ class TestAnswers:
 
         assert code == 0
 
+    def test_no_fix_speaks_of_an_application(self, here: Scenario) -> None:
+        """Whoever runs it has none to refresh: they try again."""
+        code, said, _ = verify(here, "REGISTRY/acme/api:v1", config=True)
+
+        assert code == 4
+        assert "refresh" not in said
+        assert "after signing, try again" in said
+
     def test_explain_shows_every_field_and_where_it_was_read(self, here: Scenario) -> None:
         """OIDs of the certificate, the log entry and the decoded predicate."""
         _, out, _ = verify(here, "REGISTRY/acme/web:v1", "--explain", config=True)

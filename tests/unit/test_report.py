@@ -5,9 +5,11 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from argocd_provenance.errors import RegistryError
+from argocd_provenance.pipeline import fault
 from argocd_provenance.report import jsonreport, junit, sarif
 from argocd_provenance.report import text as textreport
-from argocd_provenance.report.model import ImageReport, Place, Report, Suspect, worst_first
+from argocd_provenance.report.model import ImageReport, Place, Report, Suspect, by_hand, worst_first
 from argocd_provenance.verdict import CODES, Finding, Outcome
 
 DIGEST = "sha256:" + "ab" * 32
@@ -56,6 +58,13 @@ class TestVerdict:
         assert report.exit_code == 0
         assert jsonreport.as_data(report)["images"][0]["verdict"] == "denied"
         assert " WARN ghcr.io/acme/api:v2" in textreport.render(report)
+
+    def test_by_hand_one_tries_again(self) -> None:
+        """What somebody who runs a command can do about a registry; they have no Application to refresh."""
+        report = Report((ImageReport("nginx", Outcome.ERROR, findings=(fault(RegistryError("no answer")),)),))
+
+        assert "refresh of the Application" in report.images[0].findings[0].fix
+        assert by_hand(report).images[0].findings[0].fix == "try again"
 
     def test_a_suspect_denies_only_where_the_operator_says_so(self) -> None:
         """`suspects: report` reports, `suspects: deny` denies."""

@@ -28,7 +28,7 @@ _SECONDS = 20.0  # for all registries together
 @options.config
 @click.option(
     "--kubeconfig",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
     help="Look at a cluster, by kubectl.",
 )

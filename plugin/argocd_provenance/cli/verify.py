@@ -87,8 +87,9 @@ def command(references: tuple[str, ...], config: Path | None, output: str, *, ex
     argocd-provenance verify --bundle FILE ARTIFACT --certificate-identity S --certificate-oidc-issuer URL
     """  # noqa: D301 - \b is click's mark for text that is not re-wrapped
     from argocd_provenance.cli import asking, streams
+    from argocd_provenance.report.model import by_hand
 
     asked = asking.Asked(references=references, config=config, explain=explain, **demands)  # type: ignore[arg-type]
-    report = asking.answer(asked, os.environ, streams.Progress())
+    report = by_hand(asking.answer(asked, os.environ, streams.Progress()))
     streams.write_report(report, output, explain=explain, to_stdout=True)
     click.get_current_context().exit(report.exit_code)

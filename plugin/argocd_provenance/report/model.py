@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from argocd_provenance.evidence.values import Evidence
@@ -101,6 +102,25 @@ _RANK = {Outcome.DENIED: 0, Outcome.ERROR: 1, Outcome.UNVERIFIED: 2, Outcome.ALL
 def worst_first(images: Sequence[ImageReport]) -> tuple[ImageReport, ...]:
     """The images in the order of every report: those that block first, then by outcome and reference."""
     return tuple(sorted(images, key=lambda i: (not i.blocks, _RANK[i.outcome], i.reference)))
+
+
+# How fixes tell a reader of Argo CD to have it asked again, and the same for whoever runs us by hand.
+_BY_HAND = {"hard-refresh the Application": "try again", "; a hard refresh of the Application asks anew": ""}
+
+
+def by_hand(report: Report) -> Report:
+    """`report` for somebody who has no Application to refresh, because it was a command that asked."""
+    return replace(report, images=tuple(replace(i, findings=_spoken(i.findings)) for i in report.images))
+
+
+def _spoken(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    found = []
+    for finding in findings:
+        fix = finding.fix
+        for argo, hand in _BY_HAND.items():
+            fix = fix.replace(argo, hand)
+        found.append(replace(finding, fix=fix))
+    return tuple(found)
 
 
 def summary(report: Report) -> str:
