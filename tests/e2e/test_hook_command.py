@@ -5,8 +5,10 @@ import hashlib
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ import yaml
 
 from argocd_provenance.argocd.payload import LIMIT, read
 from argocd_provenance.cli.hooking import without_private_keys
+from argocd_provenance.demo.registry import Answer
 from argocd_provenance.demo.sigstore import Signer
 from argocd_provenance.errors import HookError
 from support.scenario import Scenario
@@ -108,6 +111,33 @@ class TestPod:
         assert message.read_text().startswith(
             "image policy: 1 image verified (1 provenance) (app shop, policy shop)\n OK "
         )
+
+    def test_a_pod_that_must_end_says_what_it_could_not_do(self, tmp_path: Path) -> None:
+        """Told to end while a registry keeps it waiting, it leaves its verdict where Argo CD reads it, and is no pass."""
+        asked, over = threading.Event(), threading.Event()
+
+        def never() -> Iterator[bytes]:
+            asked.set()
+            over.wait()
+            yield b""
+
+        with hooked(tmp_path) as here:
+            container = the_pod(rendered(here))["spec"]["containers"][0]
+            command = [sys.executable, *container["command"][1:], *container["args"]]
+            message = tmp_path / "message"
+            paths = {request.path for request in here.registry.requests if request.method == "GET"}
+            here.registry.answers |= {path: Answer(200, {}, never()) for path in paths}
+            running = subprocess.Popen(
+                [*command, "--termination-log", str(message)], env={}, cwd="/", stderr=subprocess.PIPE
+            )
+            assert asked.wait(60)
+            running.send_signal(signal.SIGTERM)
+            _, said = running.communicate(timeout=60)
+            over.set()
+
+        assert running.returncode == 3
+        assert "the Pod was told to end before everything was checked" in message.read_text()
+        assert "[deadline]" in said.decode()
 
     def test_its_metadata_is_what_argo_cd_runs_afresh_each_time(self, tmp_path: Path) -> None:
         """Nothing else stands there; no name, no namespace, no BeforeHookCreation."""
