@@ -1,14 +1,22 @@
 """Proof of teeth: remove each security rule once, and see a test turn red.
 
 The rules stand in ``tests/mutants/*.yaml``; each entry has the rule as a sentence, the file, the exact text to replace
-(`old`, which must occur once), what replaces it (`new`) and the tests that must fail. Run: ``python tests/mutations.py
-[WORD…]`` (only rules that contain a word). Works on copies; nothing in the checkout changes. Exit 0: every mutant died.
+(`old`, which must occur once), what replaces it (`new`) and the tests of which one must fail. Run: ``python
+tests/mutations.py [--record] [WORD…]`` (only rules that contain a word). Works on copies. Exit 0: every mutant died.
+
+``tests/mutants/killers.json`` names for each rule the quickest test that sees it gone. That one is tried first, and all
+of the entry's tests where it is not enough; ``--record`` looks for the tests that are not on record yet. A test proves
+something only if it passes as long as no rule is removed: those that are on record are run so first, others afterwards.
 
 The libraries are imported once, and every mutant runs in a fork of that process: our own code is imported anew in each.
 """
 
+import argparse
 import contextlib
+import gc
 import importlib
+import io
+import json
 import os
 import select
 import shlex
@@ -25,17 +33,19 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+KILLERS = ROOT / "tests" / "mutants" / "killers.json"
 _COPIED = ("plugin", "tests", "argocd", "docs", "pyproject.toml", "README.md", "Dockerfile", "Makefile")
-_SLOW_TO_IMPORT = (
+LIBRARIES = (
     "hypothesis.strategies", "sigstore.verify", "sigstore.models", "rfc3161_client", "cryptography.x509", "requests",
     "ruamel.yaml", "yaml", "jsonpath_ng", "re2", "click",
 )  # fmt: skip
 _OPTIONS = (
-    "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist",
+    "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
     "-W", "ignore::pytest.PytestAssertRewriteWarning",  # hypothesis is imported before pytest could rewrite its asserts
     "-W", "ignore::pytest.PytestUnraisableExceptionWarning",  # only a test that fails kills a mutant
 )  # fmt: skip
 _SECONDS = 300
+_AT_ONCE = max(2, len(os.sched_getaffinity(0)))
 
 
 class Mutant(NamedTuple):
@@ -47,6 +57,28 @@ class Mutant(NamedTuple):
     new: str
     tests: str
 
+    def owns(self, test: str) -> bool:
+        """Whether `test` is among the tests that the entry lists."""
+        listed = [word for word in shlex.split(self.tests) if word.startswith("tests/")]
+        return any(test == word or test.startswith((f"{word}/", f"{word}::")) for word in listed)
+
+
+# What passes as long as no rule is removed is tried as a mutant that changes nothing.
+UNCHANGED = Mutant("none is removed", "pyproject.toml", "[project]\n", "[project]\n", "tests")
+
+
+class Ended(NamedTuple):
+    """How a run of tests ended: pytest's exit code, its last words, and the quickest test that failed, if one did."""
+
+    code: int
+    said: str
+    killer: str
+
+    @property
+    def killed(self) -> bool:
+        """Whether a test failed, and not pytest itself or the import of a module."""
+        return self.code == 1 and bool(self.killer)
+
 
 def mutants(words: list[str]) -> list[Mutant]:
     """All rules whose sentence contains one of `words`, or all; in the order of the files."""
@@ -56,11 +88,30 @@ def mutants(words: list[str]) -> list[Mutant]:
     return [m for m in found if not words or any(w.lower() in m.rule.lower() for w in words)]
 
 
+class Failures:
+    """A plugin of pytest: which test functions failed, and after how many seconds of their own."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+        self._failed: dict[str, float] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add what one step of one case took; a function's cases count until the first that failed."""
+        function = report.nodeid.partition("[")[0]
+        self._seconds[function] = self._seconds.get(function, 0.0) + report.duration
+        if report.failed:
+            self._failed.setdefault(function, self._seconds[function])
+
+    def quickest(self) -> str:
+        """The function that failed soonest, or nothing."""
+        return min(self._failed, key=lambda function: self._failed[function], default="")
+
+
 class Copy:
     """A copy of the project in which one mutant at a time is tried."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._said = folder, folder / "said.txt"
+        self._folder, self._said, self._killer = folder, folder / "said.txt", folder / "killer.txt"
         folder.mkdir()
         for name in _COPIED:
             source = ROOT / name
@@ -69,8 +120,8 @@ class Copy:
             elif source.exists():
                 shutil.copy(source, folder / name)
 
-    def start(self, mutant: Mutant) -> int | None:
-        """Remove the rule and run its tests: a descriptor that is readable when they are done; None if none can run."""
+    def start(self, mutant: Mutant, tests: list[str]) -> int | None:
+        """Remove the rule and run `tests`: a descriptor that is readable when they are done; None if none can run."""
         self._target = self._folder / mutant.file
         self._text = self._target.read_text()
         self._found = self._text.count(mutant.old)
@@ -79,32 +130,36 @@ class Copy:
         _write(self._target, self._text.replace(mutant.old, mutant.new))
         self._child = os.fork()
         if not self._child:
-            self._test(mutant.tests)
+            self._test(tests)
         return os.pidfd_open(self._child)
 
-    def finish(self, *, end: bool = True) -> tuple[int, str]:
-        """Put the rule back; pytest's exit code and last words. With `end`, tests that still run are ended."""
+    def finish(self, *, end: bool = True) -> Ended:
+        """Put the rule back; how the tests ended. With `end`, those that still run are ended."""
         if self._found != 1:
-            return 99, f"`old` occurs {self._found} times in {self._target.relative_to(self._folder)}"
+            return Ended(99, f"`old` occurs {self._found} times in {self._target.relative_to(self._folder)}", "")
         if end:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._child, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1])
         _write(self._target, self._text)
-        return code, f"pytest exited {code}\n{self._said.read_text(errors='replace')[-900:]}"
+        said = f"pytest exited {code}\n{self._said.read_text(errors='replace')[-900:]}"
+        return Ended(code, said, self._killer.read_text())
 
-    def _test(self, tests: str) -> None:
+    def _test(self, tests: list[str]) -> None:
         """Run `tests` on the copy in this process, a fork of the first, and end it with pytest's exit code."""
         code = 99
         try:
             os.setsid()
+            self._killer.write_text("")
             with self._said.open("wb") as stream:
                 os.dup2(stream.fileno(), 1)
                 os.dup2(stream.fileno(), 2)
             os.chdir(self._folder)
             os.environ["PYTHONPATH"] = str(self._folder / "plugin")
             sys.path[:] = [str(self._folder / "plugin"), *(path for path in sys.path if path != str(ROOT / "tests"))]
-            code = pytest.main([*_OPTIONS, *shlex.split(tests)])
+            failures = Failures()
+            code = pytest.main([*_OPTIONS, *tests], plugins=[failures])
+            self._killer.write_text(failures.quickest())
         except BaseException:  # noqa: BLE001 - whatever it is, this process must not run the parent's code
             traceback.print_exc()
         finally:
@@ -119,49 +174,111 @@ def _write(target: Path, text: str) -> None:
         compiled.unlink()
 
 
-def outcomes(todo: list[Mutant], folder: Path) -> Iterator[tuple[Mutant, str | None]]:
-    """Each mutant and why it lives on (None: killed), as they are done; two are tried at a time."""
-    idle = [Copy(folder / str(number)) for number in range(2)]
-    running: dict[int, tuple[Mutant, Copy]] = {}
+def outcomes(todo: list[tuple[Mutant, list[list[str]]]], folder: Path) -> Iterator[tuple[Mutant, Ended]]:
+    """How each mutant's tests ended, as they are done, as many at a time as there are processors.
+
+    Beside a mutant stand the attempts on it, each a list of tests: the next one is made if the one before killed nothing.
+    """
+    idle = [Copy(folder / str(number)) for number in range(min(_AT_ONCE, len(todo)))]
+    running: dict[int, tuple[Mutant, list[list[str]], Copy]] = {}
     waiting = list(reversed(todo))
     while waiting or running:
         if waiting and idle:
-            mutant, copy = waiting.pop(), idle.pop()
-            done = copy.start(mutant)
+            (mutant, attempts), copy = waiting.pop(), idle.pop()
+            done = copy.start(mutant, attempts[0])
             if done is not None:
-                running[done] = (mutant, copy)
+                running[done] = (mutant, attempts[1:], copy)
                 continue
+            attempts = []
         else:
             ready = select.select(list(running), [], [], _SECONDS)[0] or list(running)
-            mutant, copy = running.pop(ready[0])
+            mutant, attempts, copy = running.pop(ready[0])
             os.close(ready[0])
-        code, said = copy.finish()
-        yield mutant, None if code == 1 else said  # 1: a test failed
+        ended = copy.finish()
         idle.append(copy)
+        if attempts and not ended.killed:
+            waiting.append((mutant, attempts))
+        else:
+            yield mutant, ended
 
 
-def unsound(todo: list[Mutant], folder: Path) -> str | None:
-    """What fails among the tests of `todo` while no rule is removed: such a failure would prove nothing."""
-    tests = sorted({word for mutant in todo for word in shlex.split(mutant.tests) if word.startswith("tests/")})
-    copy = Copy(folder)
-    copy.start(Mutant("none is removed", "pyproject.toml", "[project]\n", "[project]\n", shlex.join(tests)))
-    code, said = copy.finish(end=False)
-    return said if code else None
+def unsound(groups: list[list[str]], folder: Path) -> str | None:
+    """What fails among `groups` of tests while no rule is removed: such a failure would prove nothing."""
+    folder.mkdir()
+    for _, ended in outcomes([(UNCHANGED, [tests]) for tests in groups], folder):
+        if ended.code:
+            return f"without any rule removed, {ended.said}"
+    return None
 
 
-def main(words: list[str]) -> int:
-    """Try every mutant; 0 when all died."""
-    todo = mutants(words)
-    for name in _SLOW_TO_IMPORT:
+def on_record(todo: list[Mutant]) -> dict[str, str]:
+    """The test of each rule that is tried first, where one is on record, is still there, and is listed by the entry."""
+    tests = json.loads(KILLERS.read_text())
+    return {m.rule: tests[m.rule] for m in todo if m.rule in tests and m.owns(tests[m.rule]) and _exists(tests[m.rule])}
+
+
+def _exists(test: str) -> bool:
+    file, *_, function = test.split("::")
+    return (ROOT / file).is_file() and f"def {function}(" in (ROOT / file).read_text()
+
+
+def by_file(tests: list[str]) -> list[list[str]]:
+    """Two groups of tests for each processor, what stands in one file in one group."""
+    files = sorted({test.partition("::")[0] for test in tests})
+    turn = {file: number % (2 * _AT_ONCE) for number, file in enumerate(files)}
+    groups = [[test for test in tests if turn[test.partition("::")[0]] == number] for number in range(2 * _AT_ONCE)]
+    return [group for group in groups if group]
+
+
+def judge(todo: list[Mutant], folder: Path, *, record: bool) -> int:
+    """Try every mutant and say so; how many live, all of them if a test that must kill fails by itself."""
+    known = on_record(todo)
+    proven = sorted(set(known.values()))
+    if said := unsound(by_file(proven), folder / "before"):
+        print(said, file=sys.stderr)
+        return len(todo)
+    work = []
+    for mutant in todo:
+        listed = shlex.split(mutant.tests) + ([] if record else ["-x"])
+        work.append((mutant, [[known[mutant.rule], "-x"], listed] if mutant.rule in known else [listed]))
+    killers: dict[str, str] = {}
+    (folder / "mutants").mkdir()
+    for mutant, ended in outcomes(work, folder / "mutants"):
+        if ended.killed:
+            killers[mutant.rule] = ended.killer
+        print(f"killed  {mutant.rule}" if ended.killed else f"ALIVE  {mutant.rule}\n       {ended.said}", flush=True)
+    fresh = {rule: test for rule, test in killers.items() if known.get(rule) != test}
+    if said := unsound([[test] for test in sorted(set(fresh.values()).difference(proven))], folder / "after"):
+        print(said, file=sys.stderr)
+        return len(todo)
+    if record:
+        KILLERS.write_text(json.dumps(json.loads(KILLERS.read_text()) | fresh, indent=0, sort_keys=True) + "\n")
+    elif fresh:
+        print(f"{len(fresh)} without a test on record that kills: python tests/mutations.py --record")
+    return len(todo) - len(killers)
+
+
+def load() -> None:
+    """Import what is not ours, once for all forks: libraries, pytest and its plugins."""
+    for name in LIBRARIES:
         importlib.import_module(name)
-    alive = 0
+    with contextlib.redirect_stdout(io.StringIO()):
+        pytest.main([*_OPTIONS, "--version", "--noconftest", "-c", os.devnull])
+    ours = [name for name in sys.modules if name.partition(".")[0] in {"argocd_provenance", "support", "conftest"}]
+    assert not ours, f"imported before a rule was removed: {ours}"
+    gc.freeze()  # the forks need not look through all of it again
+
+
+def main(arguments: list[str]) -> int:
+    """Try every mutant asked for; 0 when all died."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--record", action="store_true", help="look for the tests that are not on record")
+    parser.add_argument("words", nargs="*", metavar="WORD")
+    asked = parser.parse_args(arguments)
+    todo = mutants(asked.words)
+    load()
     with tempfile.TemporaryDirectory() as folder:
-        if todo and (said := unsound(todo, Path(folder) / "unchanged")):
-            print(f"without any rule removed, {said}", file=sys.stderr)
-            return 1
-        for mutant, why in outcomes(todo, Path(folder)):
-            alive += why is not None
-            print(f"{'ALIVE' if why else 'killed'}  {mutant.rule}" + (f"\n       {why}" if why else ""), flush=True)
+        alive = judge(todo, Path(folder), record=asked.record)
     print(f"{len(todo) - alive} passed, {alive} failed")
     return 1 if alive or not todo else 0
 
