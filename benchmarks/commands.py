@@ -187,7 +187,7 @@ def measure(arguments: argparse.Namespace, stand: Stand) -> dict[str, Ran]:
     ours = [sys.executable, "-I", "-m", "argocd_provenance", "generate", "."]
     cold, warm = stand.config("cold"), stand.config("warm")
     open_ = stand.config("open", policies=[], unmatched="allow")
-    socket = stand.folder / "socket"
+    socket = stand.folder / "serve" / "socket"
     resident = subprocess.Popen(
         [sys.executable, "-I", "-m", "argocd_provenance", "serve", "--socket", str(socket)], env=environment
     )
@@ -201,16 +201,16 @@ def measure(arguments: argparse.Namespace, stand: Stand) -> dict[str, Ran]:
         while not socket.exists():
             if resident.poll() is not None:
                 raise SystemExit("the resident process does not start")
-        through = {"ARGOCD_PROVENANCE_SOCKET": str(socket)}
+        served = [*ours, "--socket", str(socket)]
         for _ in range(arguments.rounds):
             one("python -I -c pass", [sys.executable, "-I", "-c", "pass"], "plain")
             one("kustomize, no images", ["kustomize", "build", "."], "plain")
             one("generate, no images", ours, "plain", ARGOCD_PROVENANCE_CONFIG=str(warm))
-            one("generate, no images, served", ours, "plain", ARGOCD_PROVENANCE_CONFIG=str(warm), **through)
+            one("generate, no images, served", served, "plain", ARGOCD_PROVENANCE_CONFIG=str(warm))
             one("kustomize", ["kustomize", "build", "."], "images")
             one("generate, no policy", ours, "images", ARGOCD_PROVENANCE_CONFIG=str(open_))
             one("generate, cached", ours, "images", ARGOCD_PROVENANCE_CONFIG=str(warm))
-            one("generate, cached, served", ours, "images", ARGOCD_PROVENANCE_CONFIG=str(warm), **through)
+            one("generate, cached, served", served, "images", ARGOCD_PROVENANCE_CONFIG=str(warm))
             shutil.rmtree(cold.parent / "cache", ignore_errors=True)
             one("generate, cold", ours, "images", ARGOCD_PROVENANCE_CONFIG=str(cold))
             if arguments.ideal:

@@ -1,24 +1,44 @@
 """``python -I -m argocd_provenance``: how Argo CD's plugin starts us, out of reach of the repository's files."""
 
-import os
 import sys
-
-# The socket is the operator's to name, in the sidecar's own environment; Argo CD marks what Applications name.
-_SOCKET = "ARGOCD_PROVENANCE_SOCKET"
+from typing import NoReturn
 
 
 def start() -> None:
-    """Hand a `generate` to the resident process where there is one, before anything heavy is imported; or do it here."""
-    path = os.environ.get(_SOCKET, "")
-    if path.startswith("/") and sys.argv[1:2] == ["generate"]:
-        from argocd_provenance.resident.client import served  # noqa: PLC0415
+    """Hand a `generate` to the resident process where there is one, before anything heavy is imported; or do it here.
 
-        code = served(path, sys.argv[1:])
+    `serve -- COMMAND` becomes the command before anything at all is imported, and serves in a child.
+    """
+    if sys.argv[1:2] == ["serve"]:
+        from argocd_provenance.resident import beside  # noqa: PLC0415
+
+        arguments, command = beside.split(sys.argv[1:])
+        if command:
+            _serve_beside(command, arguments[1:])
+    if sys.argv[1:2] == ["generate"]:
+        from argocd_provenance.resident import client, place  # noqa: PLC0415
+
+        path, arguments = place.named(sys.argv[1:])
+        code = client.served(path, arguments)
         if code is not None:
             sys.exit(code)
+        sys.argv[1:] = arguments
     from argocd_provenance.cli import main  # noqa: PLC0415 - a fifth of a second that the client does not have
 
     main()
+
+
+def _serve_beside(command: list[str], arguments: list[str]) -> NoReturn:
+    from argocd_provenance.resident import beside  # noqa: PLC0415
+
+    above = beside.begin(command)
+    try:
+        from argocd_provenance.cli import keeping  # noqa: PLC0415
+
+        keeping.keep(above, arguments)
+    except Exception as error:  # noqa: BLE001 - the command runs, and the plugin works without us
+        beside.say(f"{type(error).__name__}: {error}; each run of the plugin does its own work")
+    sys.exit(1)
 
 
 if __name__ == "__main__":

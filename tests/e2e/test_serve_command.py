@@ -5,44 +5,23 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from argocd_provenance.resident import client, wire
+from argocd_provenance.deadline import Deadline
+from argocd_provenance.render import process
+from argocd_provenance.render.confinement import fences
+from argocd_provenance.resident import client, place, wire
+from support.resident import GENERATE, SERVE, handed_over, served, serving
 from support.scenario import Scenario
 from support.shop import API, WEB, pod, shop
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 CASES = sorted(path for path in GOLDEN.iterdir() if (path / "source").is_dir())
-GENERATE = [sys.executable, "-I", "-m", "argocd_provenance", "generate"]
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
-    """The resident process at a socket in `folder`."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / "socket"
-    # What the client's environment must replace: were any of it seen, every run would fail.
-    wrong = {"PATH": os.environ["PATH"], "ARGOCD_PROVENANCE_CONFIG": "/nonexistent", "ARGOCD_APP_PARAMETERS": "wrong"}
-    command = [*GENERATE[:-1], "serve", "--socket", str(path)]
-    process = subprocess.Popen(command, env=wrong, cwd="/", stdin=subprocess.DEVNULL)
-    try:
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(60)
-            while True:
-                assert process.poll() is None
-                try:
-                    probe.connect(str(path))
-                    break
-                except OSError:
-                    process.poll()
-        yield path, process
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @pytest.fixture(scope="module")
@@ -57,24 +36,9 @@ def run(
 ) -> subprocess.CompletedProcess[bytes]:
     """`generate` in `folder`, by itself or through the resident process at `path`."""
     told = {"PATH": os.environ["PATH"], "ARGOCD_PROVENANCE_CONFIG": str(config), "ARGOCD_APP_NAME": "golden", **more}
-    if path is not None:
-        told["ARGOCD_PROVENANCE_SOCKET"] = str(path)
-    return subprocess.run([*GENERATE, *arguments], cwd=folder, env=told, capture_output=True, timeout=60, check=False)
-
-
-def served(path: Path, folder: Path, config: Path, *arguments: str) -> tuple[int, str, str]:
-    """What the resident process did, and nobody else: the client would come back without an answer otherwise."""
-    program = (
-        "import sys; from argocd_provenance.resident.client import served\n"
-        "code = served(sys.argv[1], sys.argv[2:]); sys.exit(99 if code is None else code)"
-    )
-    told = {"PATH": os.environ["PATH"], "ARGOCD_PROVENANCE_CONFIG": str(config), "ARGOCD_APP_NAME": "golden"}
-    told["ARGOCD_APP_NAMESPACE"] = "shop"
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", program, str(path), "generate", *arguments],
-        cwd=folder, env=told, capture_output=True, timeout=60, check=False,
-    )  # fmt: skip
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    where = ["--socket", str(path)] if path is not None else []
+    command = [*GENERATE, *arguments, *where]
+    return subprocess.run(command, cwd=folder, env=told, capture_output=True, timeout=60, check=False)
 
 
 class TestSameBytes:
@@ -105,12 +69,8 @@ class TestSameBytes:
     def test_a_closed_stream_stays_closed(self, tmp_path: Path, resident: Path) -> None:
         """Manifests that nobody can read are an error there, too."""
         with shop(tmp_path, images=[WEB], source={"web.yaml": pod("acme/web:v1")}) as scenario:
-            told = {
-                "PATH": os.environ["PATH"],
-                "ARGOCD_PROVENANCE_CONFIG": str(scenario.folder / "config.yaml"),
-                "ARGOCD_PROVENANCE_SOCKET": str(resident),
-            }
-            command = ["sh", "-c", 'exec "$@" >&-', "sh", *GENERATE, "source"]
+            told = {"PATH": os.environ["PATH"], "ARGOCD_PROVENANCE_CONFIG": str(scenario.folder / "config.yaml")}
+            command = ["sh", "-c", 'exec "$@" >&-', "sh", *GENERATE, "source", "--socket", str(resident)]
             done = subprocess.run(
                 command, cwd=scenario.folder, env=told, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False
             )
@@ -146,20 +106,81 @@ class TestIsolation:
         assert resident.stat().st_mode & 0o777 == 0o600
 
     def test_a_folder_that_others_may_write_is_refused(self, tmp_path: Path) -> None:
-        """They could put their own socket there, and answer in our name."""
+        """They could put their own socket there, and answer in our name; to read it is what makes a client ours."""
         folder = tmp_path / "open"
         folder.mkdir()
         folder.chmod(0o777)
-        command = [*GENERATE[:-1], "serve", "--socket", str(folder / "socket")]
+        command = [*SERVE, "--socket", str(folder / "socket")]
 
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
         assert done.returncode == 2
-        assert "others may write" in done.stderr
+        assert "closed to all others (0700)" in done.stderr
+
+    def test_its_folder_is_made_for_our_user_alone(self, resident: Path) -> None:
+        """In an emptyDir, where everybody may write, the folder of the socket is what keeps others out."""
+        assert resident.parent.stat().st_mode & 0o777 == 0o700
+
+    def test_a_link_is_no_folder_for_it(self, tmp_path: Path) -> None:
+        """Who can make a link beside our files must not choose where we listen."""
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        (tmp_path / "link").symlink_to("elsewhere")
+
+        done = subprocess.run(
+            [*SERVE, "--socket", str(tmp_path / "link" / "socket")],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+        assert done.returncode == 2
+        assert str(tmp_path / "link") in done.stderr
+        assert list((tmp_path / "elsewhere").iterdir()) == []
+
+    @pytest.mark.parametrize("how", ["open", "link"])
+    def test_a_client_does_not_ask_where_others_can_answer(self, tmp_path: Path, how: str) -> None:
+        """Neither in a folder that others can enter nor behind a link, whoever listens there."""
+        with serving(tmp_path / "own") as (path, _):
+            assert served(path, tmp_path, tmp_path, "--help")[0] == 0
+            (tmp_path / "link").symlink_to("own")
+            if how == "open":
+                path.parent.chmod(0o755)
+
+            asked = path if how == "open" else tmp_path / "link" / "socket"
+            assert client.served(str(asked), ["generate", "--help"]) is None
+
+    def test_nothing_in_the_environment_names_the_socket(self, tmp_path: Path) -> None:
+        """Who verifies is as much a matter of trust as what is believed: the operator's plugin file says it."""
+        with (
+            shop(tmp_path, images=[WEB], source={"web.yaml": pod("acme/web:v1")}) as scenario,
+            socket.socket(socket.AF_UNIX) as listener,
+        ):
+            place_of_another = tmp_path / "own" / "socket"
+            place_of_another.parent.mkdir(mode=0o700)
+            listener.bind(str(place_of_another))
+            listener.listen(1)
+            listener.setblocking(False)
+            config = scenario.folder / "config.yaml"
+            done = run(
+                scenario.folder, "source", config=config, path=None, ARGOCD_PROVENANCE_SOCKET=str(place_of_another)
+            )
+
+            assert done.returncode == 0
+            with pytest.raises(BlockingIOError):
+                listener.accept()
+
+    @pytest.mark.parametrize("words", [["--socket", "serve/socket"], ["--socket=socket"], ["--socket"]])
+    def test_a_relative_place_is_a_usage_error(self, tmp_path: Path, words: list[str]) -> None:
+        """It would begin in the repository."""
+        done = subprocess.run([*GENERATE, ".", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "--socket" in done.stderr
 
     def test_a_second_one_at_the_same_place_is_refused(self, resident: Path) -> None:
         """It would take the socket away from the first."""
-        command = [*GENERATE[:-1], "serve", "--socket", str(resident)]
+        command = [*SERVE, "--socket", str(resident)]
 
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
@@ -167,7 +188,100 @@ class TestIsolation:
         assert "already" in done.stderr
 
 
+def renderers_child(folder: Path, body: str, *, network: bool) -> str:
+    """What a program prints that runs as a renderer does, in an empty source."""
+    place_of_it = folder / "program"
+    place_of_it.write_text(f"#!{sys.executable} -ISE\nimport os, socket\n{textwrap.dedent(body)}")
+    place_of_it.chmod(0o700)
+    (folder / "empty").mkdir(exist_ok=True)
+    return process.run(
+        [str(place_of_it)], folder / "empty", lambda _: {}, [folder / "empty"], Deadline(60), network=network
+    ).strip()
+
+
+class TestRenderers:
+    """A renderer has our user, so the kernel's word for who asks is not enough."""
+
+    ASK = """
+    def ask(door):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(30)
+            connection.connect(path)
+            socket.send_fds(connection, [frame[:4]], [door])
+            connection.sendall(frame[4:])
+            try:
+                return connection.recv(1)
+            except ConnectionError:
+                return b""
+    def tried(action):
+        try:
+            return action()
+        except OSError as error:
+            return type(error).__name__
+    """
+
+    def asking(self, path: Path, action: str) -> str:
+        frame = wire.packed([b"22", b"1", b"--version"])
+        told = f"path, folder, frame = {str(path)!r}, {str(path.parent)!r}, {frame!r}\n"
+        return told + textwrap.dedent(self.ASK) + f"print(tried(lambda: {action}))\n"
+
+    @pytest.mark.skipif(not fences().sockets, reason="no seccomp filter for this machine")
+    def test_a_renderer_opens_no_socket_to_it(self, tmp_path: Path, resident: Path) -> None:
+        """Both kustomize and helm render without a socket of any kind."""
+        body = self.asking(resident, "ask(0)")
+
+        assert renderers_child(tmp_path, body, network=False) == "PermissionError"
+
+    @pytest.mark.skipif(not fences().landlock, reason="this kernel has no Landlock")
+    @pytest.mark.parametrize(
+        ("action", "said"),
+        [
+            ("ask(os.open(folder, os.O_RDONLY))", "PermissionError"),
+            ("ask(os.open(folder, os.O_PATH))", "b''"),
+            ("ask(os.open('.', os.O_RDONLY))", "b''"),
+            ("socket.socket(socket.AF_UNIX).bind(folder + '/other')", "PermissionError"),
+            ("os.unlink(path)", "PermissionError"),
+            ("os.rename(folder, folder + '-')", "PermissionError"),
+        ],
+        ids=[
+            "opens the folder",
+            "finds the folder",
+            "opens another",
+            "listens beside it",
+            "removes it",
+            "moves the folder",
+        ],
+    )
+    def test_who_fetches_for_a_renderer_is_not_served(
+        self, tmp_path: Path, resident: Path, action: str, said: str
+    ) -> None:
+        """It may open sockets, and the request would be done outside of its fence: its own config, any file, any program."""
+        assert renderers_child(tmp_path, self.asking(resident, action), network=True) == said
+        assert served(resident, tmp_path, tmp_path, "--version")[0] != 99
+
+    def test_who_has_the_folder_is(self, tmp_path: Path, resident: Path) -> None:
+        """The same words from outside of a fence, so that the tests above fail for the reason that they name."""
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", "import os, socket\n" + self.asking(resident, "ask(os.open(folder, os.O_RDONLY))")],
+            cwd=tmp_path, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+
+        assert done.stdout.strip() == "b'R'"
+
+
 class TestBadDays:
+    def test_who_says_nothing_keeps_nobody_waiting(self, tmp_path: Path, resident: Path) -> None:
+        """Clients that connect and stop there, at whatever word, are each heard by a fork of their own."""
+        with ExitStack() as stack:
+            door = place.opened(str(resident.parent))
+            stack.callback(os.close, door)
+            for words in range(12):
+                slow = stack.enter_context(socket.socket(socket.AF_UNIX))
+                slow.connect(str(resident))
+                if words % 3:
+                    wire.send(slow, wire.packed([b"x" * 9])[: words % 4 + 1], [door])
+            assert served(resident, tmp_path, tmp_path, "--help")[0] == 0
+
     @pytest.mark.parametrize("what", ["absent", "a file", "not a folder"])
     def test_without_a_resident_process_the_work_is_done_here(self, tmp_path: Path, what: str) -> None:
         """Whatever stands at the place of the socket."""
@@ -183,9 +297,10 @@ class TestBadDays:
         assert done.returncode == 0
         assert b"verified" in done.stdout
 
-    @pytest.mark.parametrize("answer", [b"", b"X", wire.BUSY], ids=["nothing", "nonsense", "busy"])
+    @pytest.mark.parametrize("answer", [b"", b"X", None], ids=["nothing", "nonsense", "goes away"])
     def test_a_process_that_does_not_say_ready_gets_no_streams(self, tmp_path: Path, answer: bytes) -> None:
         """Hung, broken or busy: the client walks away before anybody could write to its output."""
+        tmp_path.chmod(0o700)
         path = tmp_path / "socket"
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(path))
@@ -193,8 +308,10 @@ class TestBadDays:
             child = os.fork()
             if not child:
                 connection, _ = listener.accept()
-                if answer:
-                    wire.frame(connection)
+                if answer is None:
+                    connection.close()
+                elif answer:
+                    wire.body(connection, wire.received(connection, wire.HEAD))
                     connection.sendall(answer)
                 signal.pause()
             try:
@@ -204,11 +321,12 @@ class TestBadDays:
                 os.waitpid(child, 0)
 
     def test_a_process_of_another_user_is_not_asked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The kernel says whose it is."""
+        """The kernel says whose it is, whatever folder the socket lies in."""
         path = tmp_path / "socket"
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(path))
             listener.listen(1)
+            monkeypatch.setattr(place, "opened", lambda folder: os.open(folder, os.O_RDONLY))
             monkeypatch.setattr(os, "geteuid", lambda: 4242)
 
             assert client.served(str(path), ["generate", "."]) is None
@@ -216,25 +334,24 @@ class TestBadDays:
             assert connection.recv(1) == b""
             connection.close()
 
-    def test_the_work_ends_with_its_client(self, tmp_path: Path, resident: Path) -> None:
+    def test_the_work_ends_with_its_client(self, tmp_path: Path) -> None:
         """Argo CD kills a client that takes too long; what it asked for does not go on."""
-        with shop(tmp_path, images=[WEB], source={"web.yaml": pod("acme/web:v1")}) as scenario:
-            told = {
-                "PATH": os.environ["PATH"],
-                "ARGOCD_PROVENANCE_CONFIG": str(scenario.folder / "config.yaml"),
-                "ARGOCD_PROVENANCE_SOCKET": str(resident),
-            }
+        with (
+            shop(tmp_path, images=[WEB], source={"web.yaml": pod("acme/web:v1")}) as scenario,
+            serving(tmp_path / "own") as (path, resident),
+        ):
+            told = {"PATH": os.environ["PATH"], "ARGOCD_PROVENANCE_CONFIG": str(scenario.folder / "config.yaml")}
             # It waits for a standard input that never ends; the write end's last other holder is the work itself.
             source, sink = os.pipe()
             alive, held = os.pipe()
-            process = subprocess.Popen(
-                [*GENERATE, "-"], cwd=scenario.folder, env=told, stdin=source, stdout=held, stderr=subprocess.PIPE
+            asking = subprocess.Popen(
+                [*GENERATE, "-", "--socket", str(path)], env=told, stdin=source, stdout=held, stderr=subprocess.PIPE
             )
             os.close(source)
             os.close(held)
-            os.write(sink, b"# begun\n")
-            process.kill()
-            process.communicate()
+            handed_over(asking, resident.pid)
+            asking.kill()
+            asking.communicate()
             # Only when nobody holds the client's standard output any more does reading it end.
             assert os.read(alive, 1) == b""
             os.close(alive)
@@ -246,20 +363,15 @@ class TestBadDays:
             shop(tmp_path, images=[WEB], source={"web.yaml": pod("acme/web:v1")}) as scenario,
             serving(tmp_path / "own") as (path, resident),
         ):
-            told = {
-                "PATH": os.environ["PATH"],
-                "ARGOCD_PROVENANCE_CONFIG": str(scenario.folder / "config.yaml"),
-                "ARGOCD_PROVENANCE_SOCKET": str(path),
-            }
-            process = subprocess.Popen(
-                [*GENERATE, "-"], env=told, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
-            forks = Path(f"/proc/{resident.pid}/task/{resident.pid}/children")
-            while not forks.read_text().split():
-                assert process.poll() is None
+            told = {"PATH": os.environ["PATH"], "ARGOCD_PROVENANCE_CONFIG": str(scenario.folder / "config.yaml")}
+            asking = subprocess.Popen(
+                [*GENERATE, "-", "--socket", str(path)],
+                env=told, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )  # fmt: skip
+            handed_over(asking, resident.pid)
             resident.terminate()
             resident.wait(10)
-            out, err = process.communicate(timeout=60)
+            out, err = asking.communicate(timeout=60)
 
-        assert (process.returncode, out) == (3, b"")
+        assert (asking.returncode, out) == (3, b"")
         assert b"try again" in err

@@ -21,11 +21,13 @@ from argocd_provenance.cli.generating import generate
     metavar="FILE",
     help="Write the JSON report to FILE as well.",
 )
+@options.socket("Where `serve` was told to listen, if it was; it does the work where it answers.")
 def command(
-    source: str, config: Path | None, output: str, report_file: Path | None, *, explain: bool, offline: bool
+    source: str, config: Path | None, output: str, report_file: Path | None, *, explain: bool, offline: bool, path: Path
 ) -> None:
     """Render DIR, or read manifests from standard input (-), and print them with verified digests.
 
     Standard output gets the manifests, whole or not at all; standard error gets the report, verdict first.
     """
+    del path  # whoever is here was not served: `resident.client` has asked
     click.get_current_context().exit(generate(source, config, output, report_file, explain=explain, offline=offline))

@@ -1,8 +1,12 @@
 """Options that several commands share."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
+
+from argocd_provenance.resident import place
 
 config = click.option(
     "--config",
@@ -21,3 +25,23 @@ offline = click.option(
     "--offline", is_flag=True, help="Ask nobody: what is not in files, or remembered, is not checked (exit 3)."
 )
 explain = click.option("--explain", is_flag=True, help="Print every check with its value and where it was read.")
+
+
+def socket(said: str) -> Callable[[Any], Any]:
+    """``--socket PATH``, with the help `said`."""
+    return click.option(
+        "--socket",
+        "path",
+        type=click.Path(path_type=Path),
+        callback=_absolute,
+        default=place.USUAL,
+        show_default=True,
+        metavar="PATH",
+        help=said,
+    )
+
+
+def _absolute(_context: click.Context, _option: click.Parameter, path: Path) -> Path:
+    if not path.is_absolute():
+        raise click.BadParameter(f"{path} must be an absolute path")
+    return path

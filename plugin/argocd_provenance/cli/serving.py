@@ -1,7 +1,8 @@
 """The resident process: one loop that accepts, forks and reaps, and does nothing else.
 
-One law: what is ready is code, never state. Each request runs in a fork, with the client's arguments, environment, folder
-and streams, reads the operator's files afresh, and dies with its client. A request is taken from our own user only.
+One law: what is ready is code, never state. Each request is heard and done in a fork, with the client's arguments,
+environment, folder and streams; it reads the operator's files afresh, and dies with its client, and with us. A request is
+taken from our own user only, and of that not from who cannot open the socket's folder, as renderers' children cannot.
 """
 
 import contextlib
@@ -9,21 +10,21 @@ import fcntl
 import gc
 import importlib
 import os
-import selectors
+import select
 import signal
 import socket
-import stat
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from argocd_provenance import records
 from argocd_provenance.cli import main
 from argocd_provenance.cli.endpoint import Endpoint
-from argocd_provenance.errors import OperatorError, UsageError
+from argocd_provenance.errors import OperatorError
+from argocd_provenance.offspring import die_with_parent
 from argocd_provenance.records import dataclass
-from argocd_provenance.resident import wire
+from argocd_provenance.resident import place, wire
 
 # Everything that a run may import: once here, instead of once in each.
 _READY = (
@@ -48,12 +49,13 @@ _READY = (
 )
 # More at a time than a repo-server asks of one sidecar; beyond them a client does its own work, and waits for its turn.
 _MOST = 32
-_PATIENCE = 1.0
+# Seconds for all that a client has to say; after them its fork is ended by the alarm.
+_PATIENCE = 5.0
 
 
 @dataclass(slots=True)
 class _Request:
-    """One client: `pid` of its fork, and the pipe that closes when that ends."""
+    """One client: `pid` of its fork, which hears it and does its work."""
 
     connection: socket.socket
     pid: int
@@ -61,22 +63,24 @@ class _Request:
 
 def serve(path: Path, metrics: str | None = None, metrics_file: Path | None = None) -> None:
     """Serve at `path` until a SIGTERM or SIGINT; raises `OperatorError` where that is not safe, or taken."""
-    with _alone(path):
+    with _alone(path) as ours:
         for name in _READY:
             importlib.import_module(name)
         records.make_all()
         # What is there now lives for ever: forks must not copy it only to count references to garbage.
         gc.collect()
         gc.freeze()
-        with _listening(path) as listener, contextlib.ExitStack() as stack:
+        with _listening(path, ours[0]) as listener, contextlib.ExitStack() as stack:
             endpoint = stack.enter_context(Endpoint(metrics, metrics_file)) if metrics and metrics_file else None
-            _Loop(listener, endpoint).run()
+            _Loop(listener, ours, endpoint).run()
 
 
 class _Loop:
-    def __init__(self, listener: socket.socket, endpoint: Endpoint | None) -> None:
-        self._listener, self._endpoint = listener, endpoint
-        self._selector = selectors.DefaultSelector()
+    """Serves whoever comes to `listener`; `ours` are the descriptors of its folder and of the lock in it."""
+
+    def __init__(self, listener: socket.socket, ours: tuple[int, int], endpoint: Endpoint | None) -> None:
+        self._listener, self._ours, self._endpoint = listener, ours, endpoint
+        self._poll = select.epoll()
         self._requests: dict[int, _Request] = {}
         self._ended = False
 
@@ -88,20 +92,20 @@ class _Loop:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        for source in (self._listener, woken):
-            self._selector.register(source, selectors.EVENT_READ, source)
+        sources: dict[int, Callable[[], object]] = {
+            self._listener.fileno(): self._accept,
+            woken.fileno(): lambda: woken.recv(4096),
+        }
         if self._endpoint is not None:
-            self._selector.register(self._endpoint.listener, selectors.EVENT_READ, self._endpoint)
+            sources[self._endpoint.listener.fileno()] = self._endpoint.answer
+        for source in sources:
+            self._poll.register(source, select.EPOLLIN)
         while not self._ended:
-            for key, _ in self._selector.select():
-                if key.data is self._listener:
-                    self._accept()
-                elif key.data is self._endpoint and self._endpoint is not None:
-                    self._endpoint.answer()
-                elif key.data is woken:
-                    woken.recv(4096)
+            for source, _ in self._poll.poll():
+                if source in sources:
+                    sources[source]()
                 else:
-                    self._hang_up(key.data)
+                    self._hang_up(source)
             self._reap()
         for request in self._requests.values():
             _kill(request.pid)
@@ -114,69 +118,64 @@ class _Loop:
             connection, _ = self._listener.accept()
         except OSError:
             return  # it has changed its mind
-        connection.settimeout(_PATIENCE)
-        with contextlib.suppress(OSError, EOFError, ValueError):
-            if wire.peer(connection) == os.geteuid():
+        with contextlib.suppress(OSError):
+            if wire.peer(connection) == os.geteuid() and len(self._requests) < _MOST:
                 self._begin(connection)
                 return
         connection.close()
 
     def _begin(self, connection: socket.socket) -> None:
-        fields = wire.frame(connection)
-        if len(self._requests) >= _MOST:
-            connection.sendall(wire.BUSY)
-            connection.close()
-            return
-        connection.sendall(wire.READY)
-        said, descriptors, _, _ = socket.recv_fds(connection, 4, 4)
-        try:
-            if said[:1] != wire.GO or len(descriptors) != len(said):
-                raise ValueError("the client does not go on")
-            pid = os.fork()
-            if not pid:
-                self._become(connection, fields, list(said[1:]), descriptors)
-        finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
-        connection.settimeout(None)
-        self._requests[pid] = _Request(connection, pid)
-        self._selector.register(connection, selectors.EVENT_READ, pid)
+        """Leave the client to a fork: nobody whom it keeps waiting is another client."""
+        above = os.getpid()
+        pid = os.fork()
+        if not pid:
+            self._become(connection, above)
+        self._requests[connection.fileno()] = _Request(connection, pid)
+        # What it says is for the fork to hear; ours is its end.
+        self._poll.register(connection, select.EPOLLRDHUP)
 
-    def _hang_up(self, pid: int) -> None:
-        """The client is gone, or says what nobody asked: its work ends here."""
-        if pid in self._requests:
-            _kill(pid)
+    def _hang_up(self, number: int) -> None:
+        """The client is gone: its work ends here."""
+        if number in self._requests:
+            _kill(self._requests[number].pid)
 
     def _reap(self) -> None:
         if self._endpoint is not None:
             self._endpoint.reap()
-        for pid in tuple(self._requests):
-            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        for number, request in tuple(self._requests.items()):
+            if os.waitid(os.P_PID, request.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 continue
-            _kill(pid)  # whatever it left behind in its group, which is ours to name until the fork is reaped
-            request = self._requests.pop(pid)
-            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            self._selector.unregister(request.connection)
+            _kill(request.pid)  # whatever it left behind in its group, which is ours to name until the fork is reaped
+            del self._requests[number]
+            code = os.waitstatus_to_exitcode(os.waitpid(request.pid, 0)[1])
+            self._poll.unregister(request.connection)
             with contextlib.suppress(OSError):
                 if code >= 0:
+                    request.connection.setblocking(False)
                     request.connection.sendall(wire.EXIT + bytes((code,)))
             request.connection.close()
 
-    def _become(
-        self, connection: socket.socket, fields: list[bytes], streams: list[int], descriptors: list[int]
-    ) -> None:
-        """The client's run, in a fork; never returns."""
+    def _become(self, connection: socket.socket, above: int) -> None:
+        """The client's run, in a fork of the process `above`; never returns."""
         code = 1
         try:
             os.setpgid(0, 0)
+            die_with_parent(above, signal.SIGKILL)
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
-            self._selector.close()
+            self._poll.close()
             endpoint = [self._endpoint.listener] if self._endpoint is not None else []
-            for other in (connection, self._listener, *endpoint, *(r.connection for r in self._requests.values())):
+            for other in (self._listener, *endpoint, *(request.connection for request in self._requests.values())):
                 other.close()
-            code = _run(fields, streams, descriptors)
+            try:
+                asked = _heard(connection, self._ours[0])
+            except (OSError, EOFError, ValueError):
+                os.kill(os.getpid(), signal.SIGKILL)  # not served: there is no exit code to tell
+            connection.close()
+            for descriptor in self._ours:
+                os.close(descriptor)
+            code = _run(*asked)
         except BaseException:  # noqa: BLE001 - as the interpreter would: say it, exit with 1
             traceback.print_exc()
         finally:
@@ -184,6 +183,33 @@ class _Loop:
                 for stream in filter(None, (sys.stdout, sys.stderr)):
                     stream.flush()
             os._exit(code)
+
+
+def _heard(connection: socket.socket, folder: int) -> tuple[list[bytes], list[int], list[int]]:
+    """What a client asks for: fields, the numbers of its open streams, its folder and streams as descriptors.
+
+    Raises `ValueError`, `EOFError` or `OSError` for one that does not keep to the wire, or cannot open `folder`.
+    """
+    signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
+    connection.setblocking(True)
+    head, doors, _, _ = socket.recv_fds(connection, wire.HEAD, 1)
+    if not _opens(doors, folder):
+        raise ValueError("the client cannot open our folder")
+    os.close(doors[0])
+    fields = wire.body(connection, head)
+    connection.sendall(wire.READY)
+    said, descriptors, _, _ = socket.recv_fds(connection, 4, 4)
+    if said[:1] != wire.GO or len(descriptors) != len(said):
+        raise ValueError("the client does not go on")
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return fields, list(said[1:]), descriptors
+
+
+def _opens(doors: list[int], folder: int) -> bool:
+    """Whether `doors` holds `folder`, opened to be read: one that was only found (O_PATH) opens nothing."""
+    if len(doors) != 1 or fcntl.fcntl(doors[0], fcntl.F_GETFL) & os.O_PATH:
+        return False
+    return os.path.samestat(os.fstat(doors[0]), os.fstat(folder))
 
 
 def _run(fields: list[bytes], streams: list[int], descriptors: list[int]) -> int:
@@ -227,34 +253,39 @@ def _kill(pid: int) -> None:
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold the place at `path`; raise where somebody else could put their own socket there."""
-    if not path.is_absolute():
-        raise UsageError(f"--socket: {path} must be an absolute path")
+def _alone(path: Path) -> Iterator[tuple[int, int]]:
+    """Hold the place at `path`, made if need be; the descriptors of its folder and of the lock in it.
+
+    Raises `OperatorError` where somebody else could put their own socket there, or serves there already.
+    """
     try:
-        folder = path.parent.stat()
+        with contextlib.suppress(FileExistsError):
+            path.parent.mkdir(mode=0o700)
+        folder = place.opened(str(path.parent))
     except OSError as error:
-        raise OperatorError(f"--socket: {path.parent}: {error.strerror}") from error
-    if folder.st_uid not in (0, os.geteuid()) or folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise OperatorError(
-            f"--socket: others may write to {path.parent}, and could answer in our name; use a folder of our own (0700)"
-        )
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        raise OperatorError(f"--socket: {path.parent}: {error.strerror or error}") from error
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, folder)
         try:
+            lock = os.open(f"{path.name}.lock", os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600, dir_fd=folder)
+            stack.callback(os.close, lock)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise OperatorError(f"--socket: another process serves at {path} already") from None
-        yield
+        except OSError as error:
+            raise OperatorError(f"--socket: {path}.lock: {error.strerror}") from error
+        yield folder, lock
 
 
 @contextlib.contextmanager
-def _listening(path: Path) -> Iterator[socket.socket]:
-    """The socket at `path`, for our user alone."""
-    path.unlink(missing_ok=True)
+def _listening(path: Path, folder: int) -> Iterator[socket.socket]:
+    """The socket of the name in `path`, in `folder`, for our user alone."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path.name, dir_fd=folder)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         mask = os.umask(0o177)
         try:
-            listener.bind(str(path))
+            listener.bind(place.within(folder, path.name))
         except OSError as error:
             raise OperatorError(f"--socket: {path}: {error.strerror or error}") from error
         finally:
@@ -264,4 +295,5 @@ def _listening(path: Path) -> Iterator[socket.socket]:
         try:
             yield listener
         finally:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path.name, dir_fd=folder)

@@ -6,19 +6,17 @@ we are dead, every orphan below it becomes its child (``PR_SET_CHILD_SUBREAPER``
 """
 
 import contextlib
-import ctypes
 import os
 import shutil
 import signal
 from pathlib import Path
 from typing import NoReturn
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+from argocd_provenance.offspring import adopt_orphans, die_with_parent, sweep
+
 # The signal that a dead parent sends, and whoever wants the program to end.
 STOP = signal.SIGTERM
 _HEARD = frozenset({STOP, signal.SIGCHLD})
-
-_prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
 def supervise(parent: int, home: Path) -> None:
@@ -28,18 +26,14 @@ def supervise(parent: int, home: Path) -> None:
     `parent` were killed, and ends as the program did: with its exit status, or by its signal.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
-    _prctl(_PR_SET_PDEATHSIG, STOP, 0, 0, 0)
-    if os.getppid() != parent:  # it died before the call
-        os._exit(1)
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    die_with_parent(parent, STOP)
+    adopt_orphans()
     above = os.getpid()
     program = os.fork()
     if program:
         _stay(program, home)
     os.setsid()
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != above:
-        os._exit(1)
+    die_with_parent(above, signal.SIGKILL)
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
@@ -51,7 +45,7 @@ def _stay(program: int, home: Path) -> NoReturn:
             with contextlib.suppress(OSError):  # that of the folder itself is closed already
                 os.close(descriptor)
         status = _ended(program)
-        _sweep()
+        sweep()
         shutil.rmtree(home, ignore_errors=True)
     finally:
         _end_as(status)
@@ -65,31 +59,6 @@ def _ended(program: int) -> int:
             if ended[0] == program:
                 return ended[1]
     return signal.SIGKILL
-
-
-def _sweep() -> None:
-    """Kill every child until there is none: the children of those that die are ours the next time."""
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            for child in _children():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(child, signal.SIGKILL)
-            os.waitpid(-1, 0)
-
-
-def _children() -> list[int]:
-    """Our children, by ``/proc``."""
-    with contextlib.suppress(OSError):
-        return [int(child) for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
-    return [int(p.name) for p in Path("/proc").iterdir() if p.name.isdecimal() and _parent(p.name) == os.getpid()]
-
-
-def _parent(process: str) -> int:
-    try:
-        # proc_pid_stat(5): the parent stands second after the name, which is in brackets and may hold anything.
-        return int(Path("/proc", process, "stat").read_bytes().rpartition(b")")[2].split()[1])
-    except OSError:
-        return 0
 
 
 def _end_as(status: int) -> NoReturn:
