@@ -14,6 +14,7 @@ from argocd_provenance.oci.reference import Reference, registry_host
 from argocd_provenance.oci.settings import HostSettings
 from argocd_provenance.operatorfile import Faults, Field, documents
 from argocd_provenance.records import dataclass, field, replace
+from argocd_provenance.regex import regex
 
 API_VERSION = "argocd-provenance.io/v1alpha1"
 KIND = "Config"
@@ -27,11 +28,11 @@ _TOP = (
 )  # fmt: skip
 _Read = TypeVar("_Read")
 
-_DOMAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_HOST = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?")
-_REALM = re.compile(r"(https://)?[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s?#]*)?")
-_OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-_CONTAINER_GLOB = re.compile(r"(?!\*+$)[a-z0-9*-]{1,63}")
+_DOMAIN = regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_HOST = regex(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]{1,5})?")
+_REALM = regex(r"(https://)?[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^\s?#]*)?")
+_OBJECT_NAME = regex(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_CONTAINER_GLOB = regex(r"(?!\*+$)[a-z0-9*-]{1,63}")
 _UNMATCHED: tuple[Unmatched, ...] = ("deny", "pin", "allow")
 _DENY_FIRST: tuple[Literal["deny", "report"], ...] = ("deny", "report")
 _DENY_ALLOW: tuple[Literal["deny", "allow"], ...] = ("deny", "allow")

@@ -5,7 +5,6 @@ What a field means is read one way only: no anchors, no aliases, no tags, no mer
 that nobody reads. Structure comes from libyaml, as Argo CD's reader is a port of it.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
@@ -17,6 +16,7 @@ from yaml._yaml import CParser
 
 from argocd_provenance.errors import FileFaults
 from argocd_provenance.records import dataclass, field
+from argocd_provenance.regex import regex
 
 # No config or policy that people write comes near these; a larger one would be read for a second, or is a mistake.
 _MAX_CHARACTERS = 512 * 1024
@@ -30,15 +30,15 @@ _Choice = TypeVar("_Choice", bound=str)
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 # What some YAML reader takes for a boolean. Only true and false are accepted as one, and none of them as text.
-_BOOLEAN = re.compile(r"true|false|yes|no|on|off|y|n", re.IGNORECASE)
-_NUMBER = re.compile(
+_BOOLEAN = regex(r"true|false|yes|no|on|off|y|n", re.IGNORECASE)
+_NUMBER = regex(
     r"[-+]?(0[xob][0-9a-f_]+|[0-9][0-9_]*(\.[0-9_]*)?(e[-+]?[0-9]+)?|\.[0-9]+(e[-+]?[0-9]+)?|\.inf)|\.nan",
     re.IGNORECASE,
 )
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_DURATION = re.compile(r"([1-9][0-9]{0,8})(ms|s|m|h|d)")
+_DATE = regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DURATION = regex(r"([1-9][0-9]{0,8})(ms|s|m|h|d)")
 # A line of YAML with its break, as libyaml counts them.
-_LINE = re.compile("[^\r\n\x85\u2028\u2029]*(?:\r\n|[\r\n\x85\u2028\u2029])|[^\r\n\x85\u2028\u2029]+")
+_LINE = regex("[^\r\n\x85\u2028\u2029]*(?:\r\n|[\r\n\x85\u2028\u2029])|[^\r\n\x85\u2028\u2029]+")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -324,6 +324,8 @@ def _unknown(name: str, known: Collection[str]) -> str:
 
 
 def _meant(name: str, options: Collection[str]) -> str:
+    import difflib  # noqa: PLC0415 - for who mistyped
+
     folded = {option.lower(): option for option in options}
     close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
     return f"; did you mean {folded[close[0]]}?" if close else ""

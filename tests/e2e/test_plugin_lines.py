@@ -119,6 +119,10 @@ class TestPluginLines:
             "concurrent.futures",
             "dataclasses",
             "inspect",
+            "_hashlib",
+            "difflib",
+            "json",
+            "traceback",
         }
 
     def test_a_run_that_knows_all_imports_neither_sigstore_nor_requests(self, world: World, tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ The law: they say how to render, or make the run stricter. A Git commit can repl
 no parameter loosens anything, and one that is unknown, doubled or of the wrong form is an error, not a silence.
 """
 
-import difflib
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -49,7 +47,7 @@ def parse_parameters(text: str) -> Parameters:
     if len(text) > _LIMIT:
         raise UsageError(f"ARGOCD_APP_PARAMETERS: longer than {_LIMIT} characters")
     try:
-        listed = json.loads(text, object_pairs_hook=_once) if text else None
+        listed = _read(text)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"ARGOCD_APP_PARAMETERS: not JSON ({error})") from error
     if not isinstance(listed, list | None):
@@ -71,6 +69,15 @@ def parse_parameters(text: str) -> Parameters:
         helm=rendering.helm(values),
         kustomize=rendering.kustomize(values),
     )
+
+
+def _read(text: str) -> Any:
+    """The value that `text` spells; raises ValueError, RecursionError, or `UsageError`."""
+    if text in ("", "null"):
+        return None
+    import json  # noqa: PLC0415 - for Applications that have parameters
+
+    return json.loads(text, object_pairs_hook=_once)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -108,6 +115,8 @@ def _parameter(entry: Any) -> tuple[str, Given]:
     if name in rendering.REFUSED:
         raise UsageError(f"plugin parameter {name!r}: {rendering.REFUSED[name]}")
     if name not in KNOWN:
+        import difflib  # noqa: PLC0415 - for who mistyped
+
         close = difflib.get_close_matches(name[:_QUOTED], KNOWN, n=1)
         raise UsageError(
             f"unknown plugin parameter {name[:_QUOTED]!r}{f' (did you mean {close[0]!r}?)' if close else ''}; known are {', '.join(KNOWN)}"

@@ -6,7 +6,6 @@ Exit codes: 0 allowed, 2 usage, config or policy file, 3 could not check, 4 deni
 import gc
 import os
 import sys
-import threading
 
 from argocd_provenance.errors import Error
 
@@ -68,7 +67,8 @@ def _open_closed_streams() -> None:
 
 def _leave(end: SystemExit) -> None:
     """Leave at once where a thread still waits for a registry: Python would wait for it, and Argo CD would kill us."""
-    if threading.active_count() > 1:
+    threading = sys.modules.get("threading")  # which nobody imported who started no thread
+    if threading is not None and threading.active_count() > 1:
         if sys.stdout is not None:
             sys.stdout.flush()
         sys.stderr.flush()

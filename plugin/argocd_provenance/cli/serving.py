@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from argocd_provenance import records
+from argocd_provenance import records, regex
 from argocd_provenance.cli import main
 from argocd_provenance.cli.endpoint import Endpoint
 from argocd_provenance.errors import OperatorError
@@ -67,6 +67,7 @@ def serve(path: Path, metrics: str | None = None, metrics_file: Path | None = No
         for name in _READY:
             importlib.import_module(name)
         records.make_all()
+        regex.compile_all()
         # What is there now lives for ever: forks must not copy it only to count references to garbage.
         gc.collect()
         gc.freeze()

@@ -6,7 +6,6 @@ and names no path of the folder that it unpacked our source into.
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,6 +61,8 @@ def write_fault(error: Error) -> None:
 
 def write_crash(error: Exception) -> None:
     """Say on standard error that we are at fault, first and last; between them, for the issue tracker, where."""
+    import traceback
+
     from argocd_provenance.report import capped, text
 
     head = f"image policy: could not decide [internal] {type(error).__name__}: a fault in argocd-provenance"

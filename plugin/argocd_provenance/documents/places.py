@@ -6,15 +6,15 @@ names, ``[*]`` and ``..``.
 """
 
 import fnmatch
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 from argocd_provenance.documents.values import Path
 from argocd_provenance.records import dataclass, field
+from argocd_provenance.regex import regex
 
-_SIMPLE = re.compile(r"\$(?:\.\.?[A-Za-z_][A-Za-z0-9_]*(?:\[\*\])?|\.\*)+")
-_STEP = re.compile(r"(\.\.?)([A-Za-z_][A-Za-z0-9_]*|\*)(\[\*\])?")
+_SIMPLE = regex(r"\$(?:\.\.?[A-Za-z_][A-Za-z0-9_]*(?:\[\*\])?|\.\*)+")
+_STEP = regex(r"(\.\.?)([A-Za-z_][A-Za-z0-9_]*|\*)(\[\*\])?")
 
 CORE: Final = frozenset(
     {

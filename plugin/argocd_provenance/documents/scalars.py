@@ -4,10 +4,11 @@ Source: go.yaml.in/yaml/v2 ``resolve.go`` and sigs.k8s.io/yaml ``convertToJSONab
 1.1's nor 1.2's: ``y``, ``on``, ``0o17``, ``1e3`` and ``1_000`` are no text, ``190:20`` and dates are.
 """
 
-import json
 import math
 import re
 from typing import Final
+
+from argocd_provenance.regex import regex
 
 Plain = str | int | float | bool | None
 
@@ -20,14 +21,14 @@ _WORDS: Final[dict[str, Plain]] = {
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
 }
 _NUMERIC_START = frozenset("+-.0123456789")
-_DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)", re.ASCII)
-_BASED = re.compile(r"([-+]?)0(?:[xX]([0-9a-fA-F]+)|[bB]([01]+)|[oO]?([0-7]+))", re.ASCII)
-_LOOSE_BINARY = re.compile(r"0b([-+][01]+)", re.ASCII)
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+_DECIMAL = regex(r"[-+]?(?:0|[1-9][0-9]*)", re.ASCII)
+_BASED = regex(r"([-+]?)0(?:[xX]([0-9a-fA-F]+)|[bB]([01]+)|[oO]?([0-7]+))", re.ASCII)
+_LOOSE_BINARY = regex(r"0b([-+][01]+)", re.ASCII)
+_FLOAT = regex(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _INT64_MIN, _UINT64_MAX = -(2**63), 2**64 - 1
 
 # Raw, libyaml refuses these or breaks a line at them; as \uXXXX they are read. No surrogate pairs: go-yaml refuses those.
-_TO_ESCAPE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_TO_ESCAPE = regex("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def plain(text: str) -> Plain:
@@ -67,5 +68,7 @@ def _float(digits: str, text: str) -> float | str:
 
 def json_text(value: object, *, sort_keys: bool = False) -> str:
     """`value` as one line of JSON that go-yaml reads as the same value."""
+    import json  # noqa: PLC0415 - for documents with images
+
     compact = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=sort_keys)
     return _TO_ESCAPE.sub(lambda found: f"\\u{ord(found[0]):04x}", compact)

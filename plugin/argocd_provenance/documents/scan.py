@@ -21,25 +21,26 @@ from argocd_provenance.documents.nodes import (
 )
 from argocd_provenance.documents.scalars import plain
 from argocd_provenance.documents.split import Part
+from argocd_provenance.regex import regex
 
 OURS = ("argocd-provenance.io/", "link.argocd.argoproj.io/argocd-provenance")
 """Annotations whose names begin so are ours; whatever the source brought under them is dropped."""
 
 _HOST = r"(?:(?:[a-zA-Z0-9-]+\.)+[a-zA-Z0-9-]+(?::[0-9]+)?|localhost(?::[0-9]+)?|[a-zA-Z0-9-]+:[0-9]+)"
-_IMAGE = re.compile(
+_IMAGE = regex(
     rf"{_HOST}/[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*(?:@sha256:[0-9a-f]{{64}})?|@sha256:[0-9a-f]{{64}})"
 )
-_ITEMS = re.compile(r"""^["']?items["']?[ \t]*:""", re.MULTILINE)
+_ITEMS = regex(r"""^["']?items["']?[ \t]*:""", re.MULTILINE)
 # A list or a mapping under `image` runs nothing; in schemas that is common, in these kinds it is a fault to be told.
-_POD_KIND = re.compile(
+_POD_KIND = regex(
     r"""["']?kind["']?:[ ]*["']?(?:Pod|PodTemplate|\w+Set|Deployment|ReplicationController|Job|CronJob)["']?\s*[,}\n]"""
 )
 # The longest reference: 255 for the name, 128 for the tag, 72 for the digest.
 _LONGEST_IMAGE = 512
 
-_PLAIN_IMAGE = re.compile(r"image:[ \t]+[\"']?[A-Za-z0-9]")
-_LIST_ITEM_BEFORE = re.compile(r"-[ ]+\Z")
-_END_OF_LINE = re.compile(r"[ \t]*\r?\n")
+_PLAIN_IMAGE = regex(r"image:[ \t]+[\"']?[A-Za-z0-9]")
+_LIST_ITEM_BEFORE = regex(r"-[ ]+\Z")
+_END_OF_LINE = regex(r"[ \t]*\r?\n")
 
 
 def is_ours(name: str) -> bool:

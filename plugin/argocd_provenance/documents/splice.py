@@ -13,11 +13,12 @@ from argocd_provenance.documents.scan import is_ours
 from argocd_provenance.documents.split import Part
 from argocd_provenance.documents.values import Path
 from argocd_provenance.records import dataclass, field
+from argocd_provenance.regex import regex
 
 _STEP = 2
-_PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9./_-]*")
-_PLAIN_VALUE = re.compile(r"[A-Za-z]+")
-_SINGLE_QUOTED = re.compile(r"[\x20-\x7e]+")
+_PLAIN_KEY = regex(r"[A-Za-z][A-Za-z0-9./_-]*")
+_PLAIN_VALUE = regex(r"[A-Za-z]+")
+_SINGLE_QUOTED = regex(r"[\x20-\x7e]+")
 
 
 class CannotSplice(Exception):

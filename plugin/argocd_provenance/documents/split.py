@@ -10,14 +10,15 @@ from collections.abc import Iterator
 
 from argocd_provenance.errors import DocumentError
 from argocd_provenance.records import dataclass
+from argocd_provenance.regex import regex
 
 BOM = "\ufeff"
 
 # Go's bufio.ReadLine takes these for text, libyaml for line breaks, YAML 1.2 readers for text again.
-_OTHER_BREAKS = re.compile("[\x85\u2028\u2029]|\r(?!\n)")
-_SEPARATOR = re.compile(r"---(.*)(?:\n|\Z)")
+_OTHER_BREAKS = regex("[\x85\u2028\u2029]|\r(?!\n)")
+_SEPARATOR = regex(r"---(.*)(?:\n|\Z)")
 # What libyaml calls a marker: the dashes, then a space, a tab or the end of the line; then at most a comment.
-_MARKER = re.compile(r"(?:[ \t]+#.*|[ \t]*)\r?")
+_MARKER = regex(r"(?:[ \t]+#.*|[ \t]*)\r?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ sigstore's own models refuse such roots, so that the root is read here; the impo
 """
 
 import importlib.util
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -109,6 +108,8 @@ def mixed(name: str, base: bytes, log: bytes, stamps: bytes) -> bytes:
         read = {raw: strict_json.read(raw, name, MAX_CONTENT) for raw in roots.values()}
     except Refused as refused:
         raise OperatorError(f"trust domain {name}: {refused.reason}") from None
+    import json  # noqa: PLC0415 - for policies that put roots together
+
     return json.dumps(
         {"mediaType": _V01} | {member: read[raw].get(member, []) for member, raw in roots.items()}
     ).encode()

@@ -6,25 +6,24 @@ Grammar: distribution/reference, ``regexp.go`` and ``reference.go``; defaults: i
 kubelet applies (kubernetes, ``pkg/util/parsers/parsers.go``).
 """
 
-import hashlib
-import re
 from typing import Self
 
 from argocd_provenance.errors import InvalidReference
 from argocd_provenance.records import dataclass
+from argocd_provenance.regex import regex
 
 _HEX_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128}
-_DIGEST = re.compile(r"(sha256|sha384|sha512):([0-9a-f]+)")
+_DIGEST = regex(r"(sha256|sha384|sha512):([0-9a-f]+)")
 
 _LABEL = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)"
 _HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _PATH = rf"{_COMPONENT}(?:/{_COMPONENT})*"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
-_HOST_PATTERN = re.compile(_HOST)
-_PATH_PATTERN = re.compile(_PATH)
-_TAG_PATTERN = re.compile(_TAG)
-_REFERENCE = re.compile(rf"(?:(?P<host>{_HOST})/)?(?P<path>{_PATH})(?::(?P<tag>{_TAG}))?(?:@(?P<digest>.+))?")
+_HOST_PATTERN = regex(_HOST)
+_PATH_PATTERN = regex(_PATH)
+_TAG_PATTERN = regex(_TAG)
+_REFERENCE = regex(rf"(?:(?P<host>{_HOST})/)?(?P<path>{_PATH})(?::(?P<tag>{_TAG}))?(?:@(?P<digest>.+))?")
 
 # `RepositoryNameTotalLengthMax` of distribution/reference; a host is no longer than a DNS name.
 _NAME_LENGTH = 255
@@ -35,9 +34,9 @@ _DEFAULT_HOST = "docker.io"
 _LEGACY_HOST = "index.docker.io"
 _HUB_HOSTS = frozenset({_LEGACY_HOST, "registry-1.docker.io"})
 # Loopback registries speak http unless told otherwise, where 443 is a port like any.
-_LOOPBACK = re.compile(r"localhost|127\..*|\[::1\]")
+_LOOPBACK = regex(r"localhost|127\..*|\[::1\]")
 _HTTPS = 443
-_IDENTIFIER = re.compile(r"[0-9a-f]{64}")
+_IDENTIFIER = regex(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,6 +53,8 @@ class Digest:
     @classmethod
     def of(cls, content: bytes, algorithm: str = "sha256") -> Self:
         """The digest that `content` has."""
+        import hashlib  # noqa: PLC0415 - OpenSSL, which a run without images does without
+
         return cls(f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}")
 
     @property

@@ -4,16 +4,16 @@ Law: two readers never disagree about what passed here. Python's own keeps the l
 makes infinity of ``1e999`` and half a character of an escaped surrogate; another program may not.
 """
 
-import json
 import math
-import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
+
+from argocd_provenance.regex import regex
 
 MAX_DEPTH = 64
 MAX_VALUES = 1_000_000
 """Members of arrays and objects. Sixteen MiB of ``[],`` would be a gigabyte of Python; no SBOM of that size has so many."""
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = regex(r"\\u[dD][89a-fA-F]")
 
 
 class NotJSONError(ValueError):
@@ -32,6 +32,8 @@ def read(content: bytes) -> Any:
     """
     if content.count(b",") + content.count(b"[") + content.count(b"{") > MAX_VALUES:
         raise TooDeepError(f"more than {MAX_VALUES} values")
+    import json  # noqa: PLC0415 - which a run without images does without
+
     try:
         text = content.decode()
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)

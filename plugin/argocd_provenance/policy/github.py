@@ -9,13 +9,14 @@ import re
 
 from argocd_provenance.evidence.values import Certificate
 from argocd_provenance.records import dataclass
+from argocd_provenance.regex import regex
 
 ISSUER = "https://token.actions.githubusercontent.com"
 GENERATOR = "https://github.com/slsa-framework/slsa-github-generator"
 
-_TENANT = re.compile(r"https://token\.actions\.([a-z0-9-]+\.ghe\.com)")
-_ENTERPRISE_SERVER = re.compile(r"(https://[a-z0-9.-]+)/_services/token")
-_REF = re.compile(r"refs/[^\x00-\x20]+|[0-9a-f]{40}|[0-9a-f]{64}")
+_TENANT = regex(r"https://token\.actions\.([a-z0-9-]+\.ghe\.com)")
+_ENTERPRISE_SERVER = regex(r"(https://[a-z0-9.-]+)/_services/token")
+_REF = regex(r"refs/[^\x00-\x20]+|[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)

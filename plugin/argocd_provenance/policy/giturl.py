@@ -6,10 +6,12 @@ trailing slash is dropped too, so that a policy cannot miss its Application by o
 
 import re
 
-_SCP = re.compile(r"(ssh://)?([^/:]*?)@[^@]+", re.DOTALL)
-_CONTROL = re.compile(r"[\x00-\x20\x7f]")
+from argocd_provenance.regex import regex
+
+_SCP = regex(r"(ssh://)?([^/:]*?)@[^@]+", re.DOTALL)
+_CONTROL = regex(r"[\x00-\x20\x7f]")
 # Git's HTTP client resolves these before it asks: acme/../mallory is a repository of mallory's.
-_DOTS = re.compile(r"(?:^|[/\\:])(?:\.|%2e){1,2}(?:$|[/\\?#])")
+_DOTS = regex(r"(?:^|[/\\:])(?:\.|%2e){1,2}(?:$|[/\\?#])")
 
 
 def normalised(url: str) -> str:

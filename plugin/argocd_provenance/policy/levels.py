@@ -5,7 +5,6 @@ signed and which builder that vouches for, and the highest level that the pair i
 that hold for everybody; a policy's `builders` go before them, up or down. Whom no row names reaches level 1.
 """
 
-import re
 from collections.abc import Callable, Sequence
 
 from argocd_provenance.evidence.values import Certificate, Evidence
@@ -14,8 +13,9 @@ from argocd_provenance.policy.patterns import Glob
 from argocd_provenance.policy.provenance import extract
 from argocd_provenance.policy.signers import Signer
 from argocd_provenance.records import dataclass
+from argocd_provenance.regex import regex
 
-_RELEASE = re.compile(r"refs/tags/v[0-9]+\.[0-9]+\.[0-9]+")
+_RELEASE = regex(r"refs/tags/v[0-9]+\.[0-9]+\.[0-9]+")
 UNKNOWN = "a builder that no row of the table names"
 
 

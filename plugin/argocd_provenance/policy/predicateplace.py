@@ -1,13 +1,13 @@
 """A place in a predicate, and what is read there: foreign JSON in which anything may be missing, or of another type."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
 from argocd_provenance.records import dataclass, replace
+from argocd_provenance.regex import regex
 
 # git+https://host/owner/name.git@ref (SPDX, in-toto), https://host/owner/name.git#ref:folder (BuildKit)
-_GIT_URI = re.compile(r"(?:git\+)?(https://[^@#\s]+?)(?:\.git)?/?(?:@([^\s]+)|#([^:\s]*)(?::\S*)?)?")
+_GIT_URI = regex(r"(?:git\+)?(https://[^@#\s]+?)(?:\.git)?/?(?:@([^\s]+)|#([^:\s]*)(?::\S*)?)?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,16 @@ It reads, and believes nothing: the certificate goes before what stands here (`c
 builder writes what where stands in `emitters`.
 """
 
-import re
 from collections.abc import Mapping
 
 from argocd_provenance.evidence.values import PROVENANCE_V01, PROVENANCE_V02, PROVENANCE_V1, Evidence
 from argocd_provenance.policy import emitters
 from argocd_provenance.policy.predicateplace import At, Said
 from argocd_provenance.records import dataclass, field
+from argocd_provenance.regex import regex
 
 # Before @actions/attest 1.3.0 (2024-06) the builder was the kind of runner.
-_FIRST_ERA_BUILDER = re.compile(r"https://github\.com/actions/runner/(github-hosted|self-hosted)")
+_FIRST_ERA_BUILDER = regex(r"https://github\.com/actions/runner/(github-hosted|self-hosted)")
 
 
 @dataclass(frozen=True, slots=True)

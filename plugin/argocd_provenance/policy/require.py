@@ -11,6 +11,7 @@ from argocd_provenance.policy.patterns import Glob
 from argocd_provenance.policy.predicates import SHORT_NAMES, VERIFICATION_SUMMARY, predicate_types
 from argocd_provenance.policy.signerfields import signers
 from argocd_provenance.policy.signers import Signer
+from argocd_provenance.regex import regex
 
 if TYPE_CHECKING:
     from argocd_provenance.policy.expression import CelExpression
@@ -33,7 +34,7 @@ _TEXTS = {
 }
 _RUNNERS = ("github-hosted", "self-hosted", "gitlab-hosted")
 _VISIBILITIES = ("public", "private", "internal")
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|\{tag\}|\{tag:short\}")
+_COMMIT = regex(r"[0-9a-f]{40}|[0-9a-f]{64}|\{tag\}|\{tag:short\}")
 _DAY = 86400
 
 

@@ -16,12 +16,13 @@ from argocd_provenance.policy.signers import (
     ReusableWorkflow,
     Signer,
 )
+from argocd_provenance.regex import regex
 
 _KINDS = ("github", "identity", "key")
 _OWNER = r"[A-Za-z0-9][A-Za-z0-9_-]*"
-_REPOSITORY = re.compile(_OWNER + r"/[A-Za-z0-9._-]+")
-_REPOSITORIES = re.compile(_OWNER + r"/[A-Za-z0-9._*-]+")
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_REPOSITORY = regex(_OWNER + r"/[A-Za-z0-9._-]+")
+_REPOSITORIES = regex(_OWNER + r"/[A-Za-z0-9._*-]+")
+_NAME = regex(r"[A-Za-z0-9._-]+")
 
 
 def signers(field: Field, reading: Reading) -> tuple[Signer, ...]:

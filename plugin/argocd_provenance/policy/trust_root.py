@@ -8,9 +8,6 @@ Schema: sigstore/policy-controller pkg/apis/policy/v1alpha1/trustroot_types.go a
 
 import base64
 import binascii
-import hashlib
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,13 +15,14 @@ from argocd_provenance.errors import OperatorError
 from argocd_provenance.operatorfile import Field
 from argocd_provenance.policy.fields import public_key
 from argocd_provenance.records import dataclass
+from argocd_provenance.regex import regex
 
 API_VERSION = "policy.sigstore.dev/v1alpha1"
 
 _FORMS = ("sigstoreKeys", "trustedRootJSON", "remote", "repository")
 _MEDIA_TYPE = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
 _KEYS = ("certificateAuthorities", "tLogs", "ctLogs", "timestampAuthorities")
-_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----\s([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*")
+_CERTIFICATE = regex(rb"-----BEGIN CERTIFICATE-----\s([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*")
 # sigstoreKeys has no windows: what is listed is trusted for ever, as upstream.
 _ALWAYS = {"start": "1970-01-01T00:00:00Z"}
 _INSTEAD = "put the trusted_root.json that it leads to into a file, and name that under `trust` in the config"
@@ -53,6 +51,8 @@ def trust_root(root: Field, name: str) -> TrustRoot | None:
         return None
     form = spec[forms[0]]
     if forms[0] == "sigstoreKeys":
+        import json  # noqa: PLC0415 - for who has such objects
+
         content = json.dumps(_sigstore_keys(form), sort_keys=True).encode()
     elif forms[0] == "trustedRootJSON":
         content = form.text().encode()
@@ -102,6 +102,8 @@ def _log(field: Field) -> Mapping[str, Any]:
     spki = public_key(parts["publicKey"], pem) if pem else None
     if spki is None:
         return {}
+    import hashlib  # noqa: PLC0415 - as above
+
     return {
         "baseUrl": url,
         "hashAlgorithm": "SHA2_256",

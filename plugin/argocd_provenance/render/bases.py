@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RenderError
 from argocd_provenance.records import dataclass
+from argocd_provenance.regex import regex
 from argocd_provenance.render.children import PACKAGES, command
 from argocd_provenance.render.process import run
 from argocd_provenance.render.remotes import Remotes
@@ -24,7 +25,7 @@ from argocd_provenance.render.symlinks import check_symlinks, inside
 Bring = Callable[[str], tuple[Path, Path]]
 """The folder of a remote base, and the root in which it stays."""
 
-_REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]*")
+_REF = regex(r"[A-Za-z0-9][A-Za-z0-9._/+-]*")
 _ANSWERED = frozenset({"ref", "version", "submodules", "timeout"})
 # No settings of the machine or of a user: they could name proxies, filters and other addresses.
 _SETTINGS = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}

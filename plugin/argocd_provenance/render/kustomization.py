@@ -10,15 +10,17 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RenderError
-from argocd_provenance.render.bases import Bring
-from argocd_provenance.render.edit import rewrite
+from argocd_provenance.regex import regex
 from argocd_provenance.render.symlinks import inside
+
+if TYPE_CHECKING:
+    from argocd_provenance.render.bases import Bring
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
@@ -31,8 +33,8 @@ _HELM = ("helmCharts", "helmChartInflationGenerator", "helmGlobals")
 _DATA = frozenset(
     {"annotations", "commonAnnotations", "commonLabels", "images", "labels", "literals", "metadata", "patch", "value"}
 )
-_URL = re.compile(r"(?:[^=\s]*=)?\s*https?://", re.IGNORECASE)
-_ADDRESS = re.compile(r"[:?]|^github\.com/|^[^/]*@|(?:^|/)_git/", re.IGNORECASE)
+_URL = regex(r"(?:[^=\s]*=)?\s*https?://", re.IGNORECASE)
+_ADDRESS = regex(r"[:?]|^github\.com/|^[^/]*@|(?:^|/)_git/", re.IGNORECASE)
 
 # Nobody has so many; an attacker's tree of bases could.
 _FOLDER_LIMIT = 1000
@@ -42,7 +44,7 @@ class RemoteBaseError(RenderError):
     """A base lies elsewhere, and nobody was there to bring it."""
 
 
-def check_local(source: Path, root: Path, deadline: Deadline, bring: Bring | None = None) -> None:
+def check_local(source: Path, root: Path, deadline: Deadline, bring: "Bring | None" = None) -> None:
     """Raise `RenderError`, naming file and entry, for what in `source` or its bases is remote, missing or a program.
 
     With `bring`, `source` lies in a copy that is ours: remote bases are brought into it, and the kustomizations that name
@@ -70,7 +72,7 @@ def is_local(entry: str, folder: Path, root: Path) -> bool:
     return path.exists() and inside(path, root)
 
 
-def _bases(folder: Path, root: Path, bring: Bring | None) -> Iterator[tuple[Path, Path]]:
+def _bases(folder: Path, root: Path, bring: "Bring | None") -> Iterator[tuple[Path, Path]]:
     """The folders that the kustomization of `folder` builds on, with their roots; all that it names was checked."""
     file = next((folder / name for name in NAMES if (folder / name).is_file()), None)
     if file is None:
@@ -97,7 +99,7 @@ def _bases(folder: Path, root: Path, bring: Bring | None) -> Iterator[tuple[Path
                 yield from ((base, root) for base in _local(entry, folder, root, where, plugins=field in _PLUGINS))
 
 
-def _brought(file: Path, content: dict[str, Any], name: str, bring: Bring | None) -> list[tuple[Path, Path]]:
+def _brought(file: Path, content: dict[str, Any], name: str, bring: "Bring | None") -> list[tuple[Path, Path]]:
     """The remote bases among ``resources`` and ``bases``, brought; they leave `content`, and the file names their copies."""
     found: dict[str, tuple[Path, Path]] = {}
     for field in _REMOTE:
@@ -113,6 +115,8 @@ def _brought(file: Path, content: dict[str, Any], name: str, bring: Bring | None
     if bring is not None and content.get("buildMetadata"):
         raise RenderError(f"{name!r}: buildMetadata would name our copy of a remote base; leave it out")
     if found:
+        from argocd_provenance.render.edit import rewrite  # noqa: PLC0415 - for remote bases
+
         rewrite(file, {entry: os.path.relpath(base, file.parent) for entry, (base, _) in found.items()})
     return list(found.values())
 

@@ -5,14 +5,10 @@ remote: the kustomizations are read first, and what they name must be here. What
 copy, by kustomize's own ``edit``, in Argo CD's order.
 """
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from argocd_provenance.deadline import Deadline
-from argocd_provenance.render import privatecopy
-from argocd_provenance.render.bases import bringer
-from argocd_provenance.render.edit import add_patches
 from argocd_provenance.render.kustomization import NAMES, RemoteBaseError, check_local, is_local
 from argocd_provenance.render.process import Program, run
 from argocd_provenance.render.remotes import NoRemotes
@@ -36,6 +32,11 @@ def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> 
             raise
     if settings.kustomize == KustomizeOptions() and not bring:
         return [("kustomize build", _run([program, "build", str(source)], root, (source, root), settings, deadline))]
+    import tempfile
+
+    from argocd_provenance.render import privatecopy
+    from argocd_provenance.render.bases import bringer
+
     with tempfile.TemporaryDirectory(prefix="argocd-provenance-") as made:
         place = privatecopy.copy(root, Path(made), deadline)
         copied = place / source.relative_to(root)
@@ -69,6 +70,9 @@ def _change(program: str, copied: Path, place: Path, settings: Settings, deadlin
     """Write what the Application asks for into the kustomization in `copied`, as Argo CD does."""
     if settings.kustomize == KustomizeOptions():
         return
+    from argocd_provenance.render import privatecopy
+    from argocd_provenance.render.edit import add_patches
+
     file = privatecopy.own(next(copied / name for name in NAMES if (copied / name).is_file()), place)
     before, after = edits(settings, copied, place)
     for edit in before:

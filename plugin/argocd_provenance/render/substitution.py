@@ -8,10 +8,11 @@ writes versions; of these an unknown one is an error, for an image without its t
 import re
 
 from argocd_provenance.errors import RenderError
+from argocd_provenance.regex import regex
 from argocd_provenance.render.settings import Settings
 
 # os.Expand: `${}` and a `${` that never ends vanish; a special character or a digit is a name by itself.
-_VARIABLE = re.compile(r"\$(?:\{([^}]+)\}|(\{\}?)|([*#$@!?\-0-9])|([A-Za-z0-9_]+))")
+_VARIABLE = regex(r"\$(?:\{([^}]+)\}|(\{\}?)|([*#$@!?\-0-9])|([A-Za-z0-9_]+))")
 _GIVEN = "ARGOCD_ENV_"
 
 

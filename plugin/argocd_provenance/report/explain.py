@@ -1,7 +1,5 @@
 """Every fact that was proved, with its value and where it was read: what ``--explain`` prints."""
 
-import json
-
 from argocd_provenance.evidence.values import Evidence
 
 # Long predicates (an SBOM has megabytes) are cut for people; the JSON of the bundle has the rest.
@@ -32,6 +30,8 @@ def explain(evidence: Evidence) -> list[str]:
             + (f"  {evidence.log_url}" if evidence.log_url else "")
         ]
     if evidence.predicate_type is not None:
+        import json  # noqa: PLC0415 - for who asks for it
+
         text = json.dumps(evidence.predicate, ensure_ascii=False, sort_keys=True)
         cut = "" if len(text) <= _PREDICATE_LIMIT else f"… ({len(text)} characters)"
         lines += [f"  predicate type = {evidence.predicate_type}", f"  predicate = {text[:_PREDICATE_LIMIT]}{cut}"]

@@ -9,25 +9,26 @@ import re
 from collections.abc import Sequence
 
 from argocd_provenance.evidence.values import Evidence
+from argocd_provenance.regex import regex
 from argocd_provenance.report.capped import Line, cut, fit
 from argocd_provenance.report.model import ImageReport, Place, Report, summary
 from argocd_provenance.verdict import Finding, Outcome
 
 # Argo CD keeps the whole text in the Application's status, in etcd (argoproj/argo-cd#28432).
 LIMIT = 4096
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-_DIGEST = re.compile(r"(sha(?:256|384|512):[0-9a-f]{12})[0-9a-f]{20,}")
+_CONTROL = regex("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_DIGEST = regex(r"(sha(?:256|384|512):[0-9a-f]{12})[0-9a-f]{20,}")
 # A user in an address, a signature or token in its query, the value of an Authorization header.
 _SECRETS = (
-    (re.compile(r"(?<=://)[^/@\s]+@"), "…@"),
+    (regex(r"(?<=://)[^/@\s]+@"), "…@"),
     (
-        re.compile(
+        regex(
             r"([?&;][^=&;?\s]{0,40}?(?:sig|token|secret|passw|credential|key)[^=&;?\s]{0,40}=)[^&;\s\"']+",
             re.IGNORECASE,
         ),
         r"\1…",
     ),
-    (re.compile(r"\b(Bearer|Basic)(\s+)[\w+/.~=-]{20,}", re.IGNORECASE), r"\1\2…"),
+    (regex(r"\b(Bearer|Basic)(\s+)[\w+/.~=-]{20,}", re.IGNORECASE), r"\1\2…"),
 )
 SUSPECT = "looks like an image where no image field is known"
 _COLOURS = {"DENY": "31;1", "ERROR": "33;1", "WARN": "33", "OK": "32", "PIN": "36", "SUSPECT": "33"}
