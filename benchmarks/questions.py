@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, T201, S603
+# ruff: noqa: INP001, PLC0415, T201, S603
 """What questions to a registry cost in processor time: our client beside the libraries alone.
 
     python benchmarks/questions.py [--questions 300] [--threads 16] [--rounds 5] [--rtt 0.02] [--profile]
@@ -22,9 +22,11 @@ from typing import Any
 
 LIMIT = 1 << 20
 Ask = Callable[[str], bytes]
+Client = tuple[Callable[[], Ask], Callable[[], None]]
+"""What a thread asks with, and what ends it all."""
 
 
-def http_client(host: str) -> tuple[Callable[[], Ask], Callable[[], None]]:
+def http_client(host: str, _: int) -> Client:
     """A connection a thread."""
     import http.client
 
@@ -40,7 +42,7 @@ def http_client(host: str) -> tuple[Callable[[], Ask], Callable[[], None]]:
     return thread, lambda: None
 
 
-def urllib3(host: str) -> tuple[Callable[[], Ask], Callable[[], None]]:
+def urllib3(host: str, _: int) -> Client:
     """A pool for all threads."""
     import urllib3
 
@@ -53,7 +55,7 @@ def urllib3(host: str) -> tuple[Callable[[], Ask], Callable[[], None]]:
     return lambda: ask, pool.close
 
 
-def requests(host: str) -> tuple[Callable[[], Ask], Callable[[], None]]:
+def requests(host: str, _: int) -> Client:
     """A Session a thread."""
     import requests
 
@@ -65,7 +67,7 @@ def requests(host: str) -> tuple[Callable[[], Ask], Callable[[], None]]:
     return thread, lambda: None
 
 
-def transport(host: str) -> tuple[Callable[[], Ask], Callable[[], None]]:
+def transport(host: str, _: int) -> Client:
     """Our connections, with limits, deadline and manners."""
     from argocd_provenance.deadline import Deadline
     from argocd_provenance.oci.transport import Transport
@@ -74,7 +76,7 @@ def transport(host: str) -> tuple[Callable[[], Ask], Callable[[], None]]:
     return lambda: lambda path: ours.send(f"http://{host}{path}", {}, LIMIT).body, ours.close
 
 
-def questions(host: str) -> tuple[Callable[[], Ask], Callable[[], None]]:
+def questions(host: str, count: int) -> Client:
     """The whole of it: endpoints, credentials, challenges, digests."""
     from argocd_provenance.deadline import Deadline
     from argocd_provenance.oci.bearer import Authority
@@ -91,12 +93,11 @@ def questions(host: str) -> tuple[Callable[[], Ask], Callable[[], None]]:
         return Wire(wire, Authority(wire, Credentials(), deadline))
 
     ours = Questions((), lambda _: True, connect)
-
-    def ask(path: str) -> bytes:
+    meant = {}
+    for path, content in paths(count).items():
         repository, _, digest = path.removeprefix("/v2/").partition("/blobs/")
-        return ours.blob(Repository(host, repository), Descriptor("", Digest(digest), len(blob(repository))))
-
-    return lambda: ask, ours.close
+        meant[path] = Repository(host, repository), Descriptor("", Digest(digest), len(content))
+    return lambda: lambda path: ours.blob(*meant[path]), ours.close
 
 
 CLIENTS = {
@@ -108,24 +109,19 @@ CLIENTS = {
 }
 
 
-def blob(repository: str) -> bytes:
-    """As long as a bundle in a registry is."""
-    return repository.encode() * 300
-
-
 def paths(count: int) -> dict[str, bytes]:
-    """The blob under each path."""
+    """The blob under each path: six in a repository, each as long as a bundle is."""
     found = {}
     for number in range(count):
-        content = blob(name := f"acme/svc-{number:03d}")
-        found[f"/v2/{name}/blobs/sha256:{hashlib.sha256(content).hexdigest()}"] = content
+        content = f"{number:06d}".encode() * 700
+        found[f"/v2/acme/svc-{number // 6:03d}/blobs/sha256:{hashlib.sha256(content).hexdigest()}"] = content
     return found
 
 
 def measure(client: str, host: str, count: int, threads: int) -> None:
     """Print what the import and the questions took; a client runs here alone."""
     before = time.process_time()
-    thread, close = CLIENTS[client](host)
+    thread, close = CLIENTS[client](host, count)
     imported = time.process_time() - before
     from concurrent.futures import ThreadPoolExecutor
 
@@ -145,7 +141,9 @@ def measure(client: str, host: str, count: int, threads: int) -> None:
     else:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(work, parts))
-    print(json.dumps({"import": imported, "questions": time.process_time() - before, "wall": time.perf_counter() - wall}))
+    print(
+        json.dumps({"import": imported, "questions": time.process_time() - before, "wall": time.perf_counter() - wall})
+    )
     close()
 
 
@@ -154,7 +152,7 @@ def profiled(host: str, count: int) -> None:
     import cProfile
     import pstats
 
-    thread, close = questions(host)
+    thread, close = questions(host, count)
     ask, profile = thread(), cProfile.Profile()
     found = list(paths(count))
     ask(found[0])
@@ -213,8 +211,10 @@ def compared(arguments: argparse.Namespace, host: str) -> dict[str, list[dict[st
 
 def report(found: dict[str, list[dict[str, float]]], arguments: argparse.Namespace) -> None:
     """Print the table, with ratios to the barest client."""
-    print(f"{arguments.questions} questions, {arguments.threads} threads, {arguments.rtt * 1000:g} ms away, least of {arguments.rounds} rounds, ms")
-    print(f"{'':16}{'import, CPU':>14}{'questions, CPU':>17}{'× http.client':>16}{'wall':>8}")
+    print(
+        f"{arguments.questions} questions, {arguments.threads} threads, {arguments.rtt * 1000:g} ms away, least of {arguments.rounds} rounds, ms"
+    )
+    print(f"{'':16}{'import, CPU':>14}{'questions, CPU':>17}{'/ http.client':>16}{'wall':>8}")
     bare: Any = None
     for client, rounds in found.items():
         imported, asked, wall = (1000 * min(one[what] for one in rounds) for what in ("import", "questions", "wall"))

@@ -1,6 +1,9 @@
 """Whom we speak to, and how: TLS, client certificates, proxies, mirrors, and addresses that a name must not lead to."""
 
+import contextlib
+import re
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +21,7 @@ from argocd_provenance.oci.network import Network, Zone
 from argocd_provenance.oci.reference import Digest, Reference, Repository
 from argocd_provenance.oci.registry import Registry as Client
 from argocd_provenance.oci.settings import HostSettings
+from argocd_provenance.oci.transport import Transport
 from support.certificates import Authority
 from support.proxy import Proxy
 from support.registries import client
@@ -67,6 +71,29 @@ class TestTLS:
                 assert error.value.code == "registry-unavailable"
 
             assert registry.requests == []
+
+    @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+    def test_the_environment_does_not_say_whom_we_trust(
+        self, authority: Authority, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        """The operator's config does; and without it the public CAs."""
+        monkeypatch.setenv(name, str(authority.ca))
+        with filled(Registry(tls=authority.server("127.0.0.1"))) as registry:
+            with pytest.raises(RegistryError, match="TLS: "):
+                resolved(registry.host, HostSettings(registry.host, tls=True))
+            assert registry.requests == []
+
+    def test_a_new_ca_is_read_by_the_next_run(self, authority: Authority, tmp_path: Path) -> None:
+        """CAs and client certificates are renewed while a resident process lives."""
+        file = tmp_path / "renewed.pem"
+        file.write_bytes(Authority(tmp_path, "other").ca.read_bytes())
+        with filled(Registry(tls=authority.server("127.0.0.1"))) as registry:
+            settings = HostSettings(registry.host, ca_file=str(file))
+            with pytest.raises(RegistryError, match="TLS: "):
+                resolved(registry.host, settings)
+            file.write_bytes(authority.ca.read_bytes())
+
+            assert resolved(registry.host, settings)
 
     def test_a_certificate_for_another_name_is_refused(self, authority: Authority) -> None:
         """The right CA, the wrong host."""
@@ -130,6 +157,58 @@ class TestProxies:
         assert digest.text == registry.contents.tags["acme/app", "v1"]
         assert set(proxy.asked) == {"CONNECT registry.test:443 HTTP/1.0"}
         assert set(proxy.authorizations) == {"Proxy-Authorization: Basic dXNlcjp3b3Jk"}
+
+    def test_plain_http_is_forwarded_by_the_proxy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is told the whole address, and its credential goes no further."""
+        for name in ("NO_PROXY", "no_proxy", "http_proxy", "all_proxy", "ALL_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        with filled(Registry()) as registry, Proxy({"registry.test": registry.host}) as proxy:
+            monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("://", "://user:word@"))
+            assert resolved("registry.test", HostSettings("registry.test", plain_http=True))
+
+            assert proxy.asked == [f"GET http://registry.test{TAG} HTTP/1.1"]
+            assert proxy.authorizations == ["Proxy-Authorization: Basic dXNlcjp3b3Jk"]
+            assert registry.asked() == [f"GET {TAG}"]
+
+    def test_a_proxy_that_speaks_tls_shows_a_certificate_and_sees_none_of_ours(
+        self, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Ours is for the registry behind it."""
+        for name in ("NO_PROXY", "no_proxy", "https_proxy", "all_proxy", "ALL_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        certificate = str(authority.issue("us.test", client=True))
+        curious = authority.server("127.0.0.1", client_ca=authority.ca)
+        curious.verify_mode = ssl.CERT_OPTIONAL
+        strange = Authority(tmp_path, "strange").server("127.0.0.1")
+        settings = HostSettings("registry.test", ca_file=str(authority.ca), client_cert=certificate)
+        with filled(Registry(tls=authority.server("registry.test", client_ca=authority.ca))) as registry:
+            ways = {"registry.test:443": registry.host}
+            with Proxy(ways, tls=curious) as proxy, Proxy(ways, tls=strange) as stranger:
+                monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+                assert resolved("registry.test", settings)
+                monkeypatch.setenv("HTTPS_PROXY", stranger.url)
+                with pytest.raises(RegistryError, match="TLS: "):
+                    resolved("registry.test", settings)
+
+                assert set(proxy.asked) == {"CONNECT registry.test:443 HTTP/1.0"}
+                assert not any(proxy.certificates)
+                assert stranger.asked == []
+
+    @pytest.mark.parametrize("proxy", ["http://", "ftp://127.0.0.1:9", "socks9://127.0.0.1:9"])
+    def test_a_proxy_that_is_none_is_named_as_the_reason(
+        self, authority: Authority, monkeypatch: pytest.MonkeyPatch, proxy: str
+    ) -> None:
+        """Nobody is asked directly instead."""
+        for name in ("NO_PROXY", "no_proxy", "https_proxy", "all_proxy", "ALL_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        with filled(Registry(tls=authority.server("registry.test"))) as registry:
+            host = f"registry.test:{registry.host.rpartition(':')[2]}"
+            settings = HostSettings(host, ca_file=str(authority.ca))
+            with pytest.raises(RegistryError, match="the proxy that the environment names cannot be used"):
+                resolved(host, settings, network=Network(lambda _: ["127.0.0.1"]))
+
+            assert registry.requests == []
 
     def test_no_proxy_names_who_is_asked_directly(
         self, behind: tuple[Registry, Proxy], authority: Authority, monkeypatch: pytest.MonkeyPatch
@@ -303,6 +382,132 @@ class TestAddresses:
                         resolved(host, settings, network=network)
 
             assert metadata.requests == []
+
+    def test_a_connection_that_is_open_for_us_is_not_open_for_who_is_led_there(self) -> None:
+        """What the operator may reach, a registry must not lead to, whatever connections there are already."""
+        with Registry(address="127.0.0.3") as inner, filled(Registry()) as here:
+            url = f"http://name.test:{inner.host.rpartition(':')[2]}/blob"
+            inner.answers["/blob"] = Answer(200, {}, b"{}")
+            here.answers[TAG] = Answer(307, {"Location": url})
+            network = self.network(name=["127.0.0.3", "127.0.0.1", "127.0.0.3"])
+            asking = Transport({}, Deadline(20), network=network)
+            assert asking.send(url, {}, 100).status == 200
+            with pytest.raises(RegistryError, match="must not lead"):
+                asking.send(f"http://{here.host}{TAG}", {}, 100)
+            asking.close()
+
+            assert len(inner.requests) == 1
+
+
+class TestReuse:
+    """A connection is kept for the next question when its answer was read whole, and only then."""
+
+    def counted(self, registry: Registry) -> tuple[Transport, list[str], str]:
+        """A client, a list that grows by one for each connection, and the registry's URL by a name."""
+        port, opened = registry.host.rpartition(":")[2], list[str]()
+
+        def lookup(host: str) -> list[str]:
+            opened.append(host)
+            return ["127.0.0.1"]
+
+        return Transport({}, Deadline(20), network=Network(lookup)), opened, f"http://name.test:{port}"
+
+    def test_whole_answers_of_every_kind_leave_it_open(self) -> None:
+        """To HEAD as well, whose headers announce a body; and to what does not exist."""
+        with filled(Registry()) as registry:
+            registry.answers["/leads"] = Answer(307, {"Location": TAG}, b"look there")
+            asking, opened, base = self.counted(registry)
+            for method, path, status in (
+                ("HEAD", TAG, 200),
+                ("GET", TAG, 200),
+                ("HEAD", TAG, 200),
+                ("HEAD", "/v2/acme/app/manifests/none", 404),
+                ("GET", "/v2/acme/app/manifests/none", 404),
+                ("GET", "/leads", 200),
+                ("GET", TAG, 200),
+            ):
+                assert asking.send(f"{base}{path}", {}, 1 << 20, method=method).status == status
+            asking.close()
+
+            assert opened == ["name.test"]
+
+    def test_an_answer_that_was_not_read_whole_closes_it(self) -> None:
+        """What is left of it is never taken for the next answer."""
+        with filled(Registry()) as registry:
+            registry.answers["/long"] = Answer(200, {}, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" * 100)
+            asking, opened, base = self.counted(registry)
+            with pytest.raises(RegistryError, match="more than 100 bytes"):
+                asking.send(f"{base}/long", {}, 100)
+            reply = asking.send(f"{base}{TAG}", {}, 1 << 20)
+            asking.close()
+
+            assert reply.body == registry.contents.manifests["acme/app", registry.contents.tags["acme/app", "v1"]][1]
+            assert len(opened) == 2
+
+    def test_only_as_many_hosts_are_kept_as_a_run_needs(self) -> None:
+        """A registry may lead to ever new hosts; their connections do not pile up."""
+        with filled(Registry()) as registry:
+            asking, opened, _ = self.counted(registry)
+            port = registry.host.rpartition(":")[2]
+            for name in (*(f"h{number}.test" for number in range(40)), "h39.test", "h0.test"):
+                assert asking.send(f"http://{name}:{port}{TAG}", {}, 1 << 20).status == 200
+            asking.close()
+
+            assert opened.count("h39.test") == 1
+            assert opened.count("h0.test") == 2
+
+
+class TestHeaders:
+    def test_of_a_header_that_stands_twice_all_values_are_read(self) -> None:
+        """RFC 9110, 5.3: as one list; challenges often come so."""
+        lines = (
+            "HTTP/1.1 401 No",
+            "WWW-Authenticate: Basic realm=x",
+            "www-authenticate: Bearer realm=y",
+            "Content-Length: 0",
+        )
+        with answering("\r\n".join((*lines, "", ""))) as (host, _):
+            reply = Transport({}, Deadline(20)).send(f"http://{host}/", {}, 100)
+
+        assert reply.headers["www-authenticate"] == "Basic realm=x, Bearer realm=y"
+
+    def test_what_is_sent_is_what_is_needed(self) -> None:
+        """No cookie, no compression, no name of a library."""
+        with answering("HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n", times=2) as (host, heard):
+            asking = Transport({}, Deadline(20))
+            asking.send(f"http://{host}/a b?c=d e#f", {"Accept": "x/y"}, 100)
+            asking.send(f"http://{host}/token", {}, 100, form={"scope": "a b", "x": "&"})
+            asking.close()
+
+        assert heard == [
+            f"GET /a%20b?c=d%20e HTTP/1.1\r\nHost: {host}\r\nAccept: x/y\r\nAccept-Encoding: identity\r\n"
+            "User-Agent: argocd-provenance\r\n\r\n",
+            f"POST /token HTTP/1.1\r\nHost: {host}\r\nContent-Length: 15\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\nAccept-Encoding: identity\r\n"
+            "User-Agent: argocd-provenance\r\n\r\nscope=a+b&x=%26",
+        ]
+
+
+@contextlib.contextmanager
+def answering(answer: str, times: int = 1) -> Iterator[tuple[str, list[str]]]:
+    """A host that answers so, and what it was asked."""
+    heard: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answers() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                for _ in range(times):
+                    heard.append(connection.recv(65536).decode())
+                    length = re.search(r"Content-Length: (\d+)", heard[-1])
+                    while length and len(heard[-1].partition("\r\n\r\n")[2]) < int(length[1]):
+                        heard[-1] += connection.recv(65536).decode()
+                    connection.sendall(answer.encode())
+
+        thread = threading.Thread(target=answers, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}", heard
+        thread.join(10)
 
 
 class TestSlowness:

@@ -138,6 +138,21 @@ class TestPluginLines:
         assert "sqlite3" in second
         assert not second & {"sigstore", "requests", "urllib3", "cryptography", "pydantic", "click"}
 
+    def test_a_run_that_only_asks_registries_imports_neither_sigstore_nor_requests(
+        self, world: World, tmp_path: Path
+    ) -> None:
+        """Registries are spoken to with urllib3; requests says which proxy there is, where the environment names one."""
+        config = yaml.safe_load((world.folder / "config.yaml").read_text())
+        config |= {"policies": [], "unmatched": "pin", "registries": [{"host": world.registry.host}]}
+        config["cache"] = {"path": str(tmp_path / "cache"), "keyFile": str(tmp_path / "key")}
+        beside = world.folder / "pinned.yaml"
+        beside.write_text(yaml.safe_dump(config))
+
+        found = imported(world.folder / "good", beside)
+
+        assert {"urllib3", "argocd_provenance.oci.transport"} <= found
+        assert not found & {"sigstore", "requests", "cryptography", "pydantic", "click"}
+
 
 def imported(folder: Path, config: Path) -> set[str]:
     """The modules that the plugin's line imports for what lies in `folder`, which it lets through."""

@@ -1,99 +1,155 @@
-"""Connections that look at the address before they open.
+"""Connections that look at the address before they open, kept for the next question.
 
 One law: the address is judged before a packet leaves, and connected to as it was judged: a name that is looked up twice could
 mean two machines (DNS rebinding).
 """
 
-import functools
+import contextlib
 import socket
-import ssl
-from collections.abc import Callable
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import SplitResult
 
-from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 
-from argocd_provenance.errors import OperatorError
+from argocd_provenance.oci import tls
 from argocd_provenance.oci.network import Network, Zone
+from argocd_provenance.oci.proxies import proxy_for, proxy_manager
+from argocd_provenance.oci.reference import registry_host
 from argocd_provenance.oci.settings import HostSettings
+from argocd_provenance.records import dataclass
 
 _CONNECTIONS = 32  # 16 to 32 kept-alive connections are as fast as hundreds
+_POOLS = 32  # a registry may redirect to as many hosts as it likes
 
 
-class Adapter(HTTPAdapter):
-    """An adapter whose direct connections open only to where `network` lets who is redirected from `origin`.
+class Connections:
+    """The connections of a run, by whom they lead to and who led there; for many threads."""
 
-    Those to a proxy are urllib3's own. `opened` hears of each connection.
-    """
+    def __init__(self, hosts: Mapping[str, HostSettings], network: Network) -> None:
+        self._hosts, self._network = hosts, network
+        self._open: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._pools: OrderedDict[tuple[Zone | None, str, str], HTTPConnectionPool] = OrderedDict()
+        self._lock = threading.Lock()
 
-    def __init__(self, network: Network, origin: Zone | None, opened: Callable[[Any], None]) -> None:
-        self._classes = _pools(network, origin, opened)
-        super().__init__(pool_connections=_CONNECTIONS, pool_maxsize=_CONNECTIONS, max_retries=0)
+    def pool(self, url: SplitResult, origin: Zone | None) -> HTTPConnectionPool:
+        """The connections to the host of `url` for who is redirected from `origin`; None for hosts that the operator named.
 
-    def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
-        """Make the pools, of our classes."""
-        super().init_poolmanager(*arguments, **named)
-        self.poolmanager.pool_classes_by_scheme = self._classes
+        Direct ones open only to where `network` lets them; those to a proxy are urllib3's own. Raises `OperatorError` when
+        a file for TLS cannot be used.
+        """
+        key = (origin, url.scheme, url.netloc)
+        with self._lock:
+            found = self._pools.get(key)
+            if found is None:
+                found = self._pools[key] = self._made(url, origin)
+                if len(self._pools) > _POOLS:
+                    self._pools.popitem(last=False)  # urllib3 closes it when the last answer was read
+            else:
+                self._pools.move_to_end(key)
+        return found
 
+    def sever(self) -> None:
+        """End all direct connections, those that somebody waits for included."""
+        for connection in tuple(self._open):
+            with contextlib.suppress(OSError, AttributeError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
 
-def _pools(network: Network, origin: Zone | None, opened: Callable[[Any], None]) -> dict[str, Any]:
-    """urllib3's pools by scheme, of connections of ours."""
+    def close(self) -> None:
+        """Close all connections that nobody uses."""
+        with self._lock:
+            pools = list(self._pools.values())
+            self._pools.clear()
+        for pool in pools:
+            pool.close()
 
-    class Plain(HTTPConnection):
-        address = ""
-
-        def _new_conn(self) -> socket.socket:
-            return _connect(self, network, origin, opened)
-
-    class Secure(HTTPSConnection):
-        address = ""
-
-        def _new_conn(self) -> socket.socket:
-            return _connect(self, network, origin, opened)
-
-    plain = type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": Plain})
-    secure = type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": Secure})
-    return {"http": plain, "https": secure}
-
-
-def _connect(connection: Any, network: Network, origin: Zone | None, opened: Callable[[Any], None]) -> socket.socket:
-    """As `HTTPConnection._new_conn`, to addresses that were judged, and to no other."""
-    host = connection.host
-    found = network.open_to(host, origin)
-    if not found:
-        raise NameResolutionError(host, connection, socket.gaierror(socket.EAI_NONAME, "the name is unknown"))
-    fault: OSError | None = None
-    for address in found:
-        try:
-            made = create_connection(
-                (address, connection.port), connection.timeout, socket_options=connection.socket_options
+    def _made(self, url: SplitResult, origin: Zone | None) -> HTTPConnectionPool:
+        settings = self._hosts.get(registry_host(url.netloc)) or HostSettings(url.netloc)
+        secure = url.scheme == "https"
+        more: dict[str, Any] = {"ssl_context": tls.context(settings)} if secure else {}
+        if proxy := proxy_for(url.scheme, url.netloc):
+            # A proxy that speaks TLS itself shows a certificate of the same CAs; it is never shown ours.
+            to_proxy = (
+                {"proxy_ssl_context": tls.context(settings, shown=False)}
+                if proxy.lower().startswith("https://")
+                else {}
             )
-        except OSError as error:
-            fault = error
-            continue
-        connection.address = address
-        opened(connection)
-        return made
-    if isinstance(fault, TimeoutError):
-        raise ConnectTimeoutError(connection, "no connection in time") from fault
-    raise NewConnectionError(connection, "no connection") from fault
+            manager = proxy_manager(proxy, _CONNECTIONS, **to_proxy)
+            made: HTTPConnectionPool = manager.connection_from_host(
+                url.hostname, url.port, url.scheme, pool_kwargs=more
+            )
+            return made
+        door = _Door(self._network, origin, self._open.add)
+        kind = _SecurePool if secure else _PlainPool
+        return kind(url.hostname or "", url.port, maxsize=_CONNECTIONS, door=door, **more)
 
 
-@functools.cache
-def check_files(settings: HostSettings) -> None:
-    """Raise `OperatorError` when the CA file or client certificate of `settings` cannot be used."""
-    for name, path in (("caFile", settings.ca_file), ("clientCert", settings.client_cert)):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        try:
-            if path and name == "caFile":
-                context.load_verify_locations(cafile=path)
-            elif path:
-                context.load_cert_chain(path, password=lambda: b"")  # never a prompt
-        except OSError as error:
-            fault = error.strerror if error.errno and not isinstance(error, ssl.SSLError) else "holds no PEM for that"
-            if name == "clientCert" and isinstance(error, ssl.SSLError):
-                fault = "must hold a certificate and its unencrypted key, both as PEM"
-            raise OperatorError(f"registries: {settings.host}: {name}: {path}: {fault}") from None
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """What new connections of a pool go through; `opened` hears of each."""
+
+    network: Network
+    origin: Zone | None
+    opened: Callable[[Any], None]
+
+    def open(self, connection: Any) -> socket.socket:
+        """As `HTTPConnection._new_conn`, to addresses that were judged, and to no other."""
+        found = self.network.open_to(connection.host, self.origin)
+        if not found:
+            unknown = socket.gaierror(socket.EAI_NONAME, "the name is unknown")
+            raise NameResolutionError(connection.host, connection, unknown)
+        fault: OSError | None = None
+        for address in found:
+            try:
+                made = create_connection(
+                    (address, connection.port), connection.timeout, socket_options=connection.socket_options
+                )
+            except OSError as error:
+                fault = error
+                continue
+            connection.address = address
+            self.opened(connection)
+            return made
+        if isinstance(fault, TimeoutError):
+            raise ConnectTimeoutError(connection, "no connection in time") from fault
+        raise NewConnectionError(connection, "no connection") from fault
+
+
+class _Plain(HTTPConnection):
+    """A connection through a door; `address` is where it led."""
+
+    address = ""
+
+    def __init__(self, *arguments: Any, door: _Door, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._door = door
+
+    def _new_conn(self) -> socket.socket:
+        return self._door.open(self)
+
+
+class _Secure(HTTPSConnection):
+    """The same with TLS."""
+
+    address = ""
+
+    def __init__(self, *arguments: Any, door: _Door, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._door = door
+
+    def _new_conn(self) -> socket.socket:
+        return self._door.open(self)
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure

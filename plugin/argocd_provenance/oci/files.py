@@ -6,12 +6,11 @@ One law: the whole address is permitted before a packet leaves, and the credenti
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import SplitResult, urlsplit
 
-from requests.utils import get_environ_proxies
-
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RegistryError
 from argocd_provenance.oci.credential import Credential
 from argocd_provenance.oci.credentials import Credentials
+from argocd_provenance.oci.proxies import environ_proxies
 from argocd_provenance.oci.reference import registry_host
 from argocd_provenance.oci.replies import refused, shown
 from argocd_provenance.oci.settings import HostSettings, is_loopback
@@ -52,7 +51,7 @@ class Files:
             "username": credential.username if credential else "",
             "password": credential.password if credential else "",
             "ca": (settings.ca_file or "") if settings else "",
-            "proxy": "" if is_loopback(parts.netloc) else get_environ_proxies(address).get(parts.scheme, ""),
+            "proxy": environ_proxies(parts.scheme, parts.netloc).get(parts.scheme, ""),
         }
         return {name: value for name, value in known.items() if value}
 

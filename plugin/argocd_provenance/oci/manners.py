@@ -9,10 +9,11 @@ Source: RFC 9110, 10.2.3 (``Retry-After``: seconds or a date); AWS Architecture 
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 PER_HOST = 16
 """Questions to one host at a time: as fast as more (16 to 32 connections were measured alike)."""
@@ -60,13 +61,13 @@ class Manners:
         self._not_before: dict[str, float] = {}
         self._down: set[str] = set()
 
-    @contextmanager
-    def turn(self, origin: str) -> Iterator[None]:
+    def turn(self, origin: str) -> AbstractContextManager[Any]:
         """One of the questions that `origin` is asked at a time."""
-        with self._lock:
-            turn = self._turns.setdefault(origin, threading.BoundedSemaphore(PER_HOST))
-        with turn:
-            yield
+        turn = self._turns.get(origin)
+        if turn is None:
+            with self._lock:
+                turn = self._turns.setdefault(origin, threading.BoundedSemaphore(PER_HOST))
+        return turn
 
     def attempts(self, origin: str) -> int:
         """How often to try: once where nobody answered before."""
@@ -79,8 +80,8 @@ class Manners:
 
     def wait(self, origin: str) -> float:
         """Seconds until `origin` may be asked again, by whoever."""
-        with self._lock:
-            return max(0.0, self._not_before.get(origin, 0.0) - self._clock())
+        until = self._not_before.get(origin)
+        return 0.0 if until is None else max(0.0, until - self._clock())
 
     def later(self, origin: str, seconds: float) -> None:
         """Nobody asks `origin` for so many seconds."""

@@ -62,8 +62,9 @@ class Questions:
     def tag(self, repository: Repository, tag: str) -> tuple[Digest, Manifest | Index, bytes]:
         """The manifest under `tag`, the digest of its bytes, and those. Raises `RegistryError`."""
         reply = self._get(repository, f"manifests/{tag}", MANIFEST_LIMIT, _ACCEPT)
-        _check_header(reply)
-        return Digest.of(reply.body), parsed(reply), reply.body
+        digest = Digest.of(reply.body)
+        _check_header(reply, digest)
+        return digest, parsed(reply), reply.body
 
     def still(self, repository: Repository, tag: str, digest: Digest) -> bool:
         """Whether `tag` names `digest` now, by a HEAD request: it costs no body, and Docker Hub does not count it.
@@ -175,11 +176,11 @@ def _check_digest(reply: Reply, digest: Digest) -> None:
         raise DigestMismatch(
             f"{shown(reply.url)}: the registry sent {found}", status=reply.status, url=shown(reply.url)
         )
-    _check_header(reply)
+    _check_header(reply, found)
 
 
-def _check_header(reply: Reply) -> None:
-    """``Docker-Content-Digest``, where it stands, must say what the bytes say."""
+def _check_header(reply: Reply, known: Digest) -> None:
+    """``Docker-Content-Digest``, where it stands, must say what the bytes say, of which `known` is one digest."""
     text = reply.headers.get("docker-content-digest", "").strip()
     if not text:
         return
@@ -187,7 +188,7 @@ def _check_header(reply: Reply) -> None:
         claimed = Digest(text)
     except InvalidReference:
         raise misbehaved(reply, "`Docker-Content-Digest` is no digest") from None
-    found = Digest.of(reply.body, claimed.algorithm)
+    found = known if known.algorithm == claimed.algorithm else Digest.of(reply.body, claimed.algorithm)
     if found != claimed:
         raise DigestMismatch(
             f"{shown(reply.url)}: the registry sent {found}, and says it is {claimed}",

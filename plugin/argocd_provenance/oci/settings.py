@@ -4,6 +4,7 @@ One law: https, but for loopback hosts and those that the operator named ``plain
 beyond this machine.
 """
 
+import functools
 import ipaddress
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -118,6 +119,7 @@ def _mirror_endpoint(mirror: str, named: dict[str, HostSettings]) -> Endpoint:
     return Endpoint(f"{parts.scheme}://{_API_HOSTS.get(host, parts.netloc)}{root}", host, settings, may, prefix)
 
 
+@functools.lru_cache(256)
 def is_loopback(host: str) -> bool:
     """Whether `host` (a port is ignored) is literally ``localhost``, in 127.0.0.0/8, or ``[::1]``."""
     name = hostname(host)

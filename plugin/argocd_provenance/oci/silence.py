@@ -11,6 +11,14 @@ from argocd_provenance.oci.network import ForbiddenAddressError
 from argocd_provenance.oci.replies import shown
 from argocd_provenance.records import dataclass
 
+_NO_PROXY = "the proxy that the environment names cannot be used"
+_SAID_BY_NAME = {
+    "InvalidProxyURL": _NO_PROXY,  # requests' words, which is not imported for them
+    "InvalidSchema": _NO_PROXY,
+    "ProxySchemeUnknown": _NO_PROXY,
+    "LocationParseError": "no host can be called that",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Silence:
@@ -34,12 +42,12 @@ def silence(error: BaseException) -> Silence:
             break
         if isinstance(seen, ForbiddenAddressError):
             return Silence(str(seen), "registry-misbehaved", final=True)
-        if isinstance(seen, ssl.SSLCertVerificationError):
-            return Silence(f"TLS: {seen.verify_message}", final=True)
         if isinstance(seen, ssl.SSLError):
-            return Silence(f"TLS: {seen.reason}", final=True)
+            return Silence(f"TLS: {getattr(seen, 'verify_message', seen.reason)}", final=True)
         kind = type(seen).__name__
-        if kind == "ConnectTimeout":
+        if kind in _SAID_BY_NAME:
+            return Silence(_SAID_BY_NAME[kind], final=True)
+        if kind == "ConnectTimeoutError" and not proxied:
             return Silence("no connection in time")
         proxied = proxied or kind == "ProxyError"
         if kind == "NameResolutionError" and not proxied:
