@@ -59,6 +59,7 @@ fuzz-minute: $(VENV)/.test
 bench: $(VENV)/.runtime
 	$(BIN)/python benchmarks/rewrite.py
 	$(BIN)/python benchmarks/policies.py
+	$(BIN)/python benchmarks/questions.py
 	PATH="$(TOOLS):$$PATH" $(BIN)/python benchmarks/commands.py
 
 tools:

@@ -113,6 +113,25 @@ class TestTLS:
             with pytest.raises(RegistryError):
                 resolved(registry.host, HostSettings(registry.host, ca_file=ca))
 
+    def test_a_client_certificate_is_shown_to_no_other_host(self, authority: Authority) -> None:
+        """Of the same CA or not."""
+        certificate = str(authority.issue("us.test", client=True))
+        ca = str(authority.ca)
+        with (
+            filled(Registry(tls=authority.server("127.0.0.1", client_ca=authority.ca))) as ours,
+            filled(Registry(tls=authority.server("127.0.0.1", client_ca=authority.ca))) as other,
+        ):
+            settings = [
+                HostSettings(ours.host, ca_file=ca, client_cert=certificate),
+                HostSettings(other.host, ca_file=ca),
+            ]
+            with client(ours.host, other.host, hosts=settings) as asking:
+                assert asking.resolve(Reference.parse(f"{ours.host}/acme/app:v1"))
+                with pytest.raises(RegistryError):
+                    asking.resolve(Reference.parse(f"{other.host}/acme/app:v1"))
+
+            assert other.requests == []
+
     @pytest.mark.parametrize("field", ["ca_file", "client_cert"])
     @pytest.mark.parametrize("content", [None, "", "hunter2"])
     def test_a_file_that_is_none_is_the_operators_mistake(

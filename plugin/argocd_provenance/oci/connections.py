@@ -6,10 +6,12 @@ mean two machines (DNS rebinding).
 
 import contextlib
 import socket
+import ssl
 import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import SplitResult
 
@@ -36,6 +38,7 @@ class Connections:
         self._hosts, self._network = hosts, network
         self._open: weakref.WeakSet[Any] = weakref.WeakSet()
         self._pools: OrderedDict[tuple[Zone | None, str, str], HTTPConnectionPool] = OrderedDict()
+        self._contexts: dict[tuple[str | None, str | None], ssl.SSLContext] = {}
         self._lock = threading.Lock()
 
     def pool(self, url: SplitResult, origin: Zone | None) -> HTTPConnectionPool:
@@ -57,7 +60,9 @@ class Connections:
 
     def sever(self) -> None:
         """End all direct connections, those that somebody waits for included."""
-        for connection in tuple(self._open):
+        with self._lock:
+            open_ = tuple(self._open)
+        for connection in open_:
             with contextlib.suppress(OSError, AttributeError):
                 connection.sock.shutdown(socket.SHUT_RDWR)
 
@@ -72,11 +77,11 @@ class Connections:
     def _made(self, url: SplitResult, origin: Zone | None) -> HTTPConnectionPool:
         settings = self._hosts.get(registry_host(url.netloc)) or HostSettings(url.netloc)
         secure = url.scheme == "https"
-        more: dict[str, Any] = {"ssl_context": tls.context(settings)} if secure else {}
+        more: dict[str, Any] = {"ssl_context": self._context(settings)} if secure else {}
         if proxy := proxy_for(url.scheme, url.netloc):
             # A proxy that speaks TLS itself shows a certificate of the same CAs; it is never shown ours.
             to_proxy = (
-                {"proxy_ssl_context": tls.context(settings, shown=False)}
+                {"proxy_ssl_context": self._context(replace(settings, client_cert=None))}
                 if proxy.lower().startswith("https://")
                 else {}
             )
@@ -85,9 +90,20 @@ class Connections:
                 url.hostname, url.port, url.scheme, pool_kwargs=more
             )
             return made
-        door = _Door(self._network, origin, self._open.add)
+        door = _Door(self._network, origin, self._opened)
         kind = _SecurePool if secure else _PlainPool
         return kind(url.hostname or "", url.port, maxsize=_CONNECTIONS, door=door, **more)
+
+    def _opened(self, connection: Any) -> None:
+        with self._lock:
+            self._open.add(connection)
+
+    def _context(self, settings: HostSettings) -> ssl.SSLContext:
+        """One for all hosts of the same files; whoever calls has the lock."""
+        files = settings.ca_file, settings.client_cert
+        if files not in self._contexts:
+            self._contexts[files] = tls.context(settings)
+        return self._contexts[files]
 
 
 @dataclass(frozen=True, slots=True)

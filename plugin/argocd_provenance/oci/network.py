@@ -51,7 +51,7 @@ def addresses(host: str) -> list[str]:
         return list(
             dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
         )
-    except OSError:
+    except (OSError, UnicodeError):  # the latter for what no name may look like
         return []
 
 

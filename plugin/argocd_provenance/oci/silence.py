@@ -43,7 +43,7 @@ def silence(error: BaseException) -> Silence:
         if isinstance(seen, ForbiddenAddressError):
             return Silence(str(seen), "registry-misbehaved", final=True)
         if isinstance(seen, ssl.SSLError):
-            return Silence(f"TLS: {getattr(seen, 'verify_message', seen.reason)}", final=True)
+            return Silence(f"TLS: {getattr(seen, 'verify_message', '') or getattr(seen, 'reason', '')}", final=True)
         kind = type(seen).__name__
         if kind in _SAID_BY_NAME:
             return Silence(_SAID_BY_NAME[kind], final=True)

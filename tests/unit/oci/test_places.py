@@ -6,7 +6,7 @@ import pytest
 
 from argocd_provenance.errors import OperatorError, RegistryError
 from argocd_provenance.oci.bearer import parse_challenges, realm_allowed
-from argocd_provenance.oci.network import Network
+from argocd_provenance.oci.network import Network, addresses
 from argocd_provenance.oci.redirects import target
 from argocd_provenance.oci.reference import Repository
 from argocd_provenance.oci.replies import Reply
@@ -144,3 +144,9 @@ class TestRealms:
             ("basic", {"realm": "a, b"}),
             ("bearer", {"realm": "https://x/t", "service": "s", "scope": "repository:a:pull,push"}),
         ]
+
+
+@pytest.mark.parametrize("host", ["\u00fc..test", f"{'a' * 64}.test", ".", "a\0b"])
+def test_what_cannot_be_a_name_has_no_address(host: str) -> None:
+    """A redirect may name anything; the resolver refuses some of it in its own way."""
+    assert addresses(host) == []
