@@ -37,6 +37,19 @@ def test_text():
 """
 
 
+def test_every_rule_can_be_removed() -> None:
+    """Its text stands once in its file, its tests are there, and no two rules have one name; ``make mutations`` wants it so."""
+    entries = [e for path in sorted((TESTS / "mutants").glob("*.yaml")) for e in yaml.safe_load(path.read_text())]
+    names = [entry["rule"] for entry in entries]
+    files = {name: (TESTS.parent / name).read_text() for name in {entry["file"] for entry in entries}}
+    tests = {word.partition("::")[0] for entry in entries for word in entry["tests"].split() if "tests/" in word}
+
+    assert [entry["rule"] for entry in entries if files[entry["file"]].count(entry["old"]) != 1] == []
+    assert [name for name in tests if not (TESTS.parent / name).exists()] == []
+    assert [name for name in names if names.count(name) > 1] == []
+    assert set(json.loads((TESTS / "mutants" / "killers.json").read_text())) <= set(names)
+
+
 def project(folder: Path, rules: list[str], *, code: str = CODE, killers: dict[str, str] | None = None) -> Path:
     """A project of one module, its test and some of the `RULES`, with the real `mutations.py`."""
     (folder / "plugin" / "argocd_provenance").mkdir(parents=True)
