@@ -27,6 +27,8 @@ class Error(Exception):
     exit_code = 3
     code = "internal"
     """The finding code under which a report lists this error (`verdict.CODES`)."""
+    fix = ""
+    """What to do, where the message ends with it and does not mark it by ``Fix:``."""
 
 
 class InvalidReference(Error):
@@ -36,13 +38,13 @@ class InvalidReference(Error):
 
 
 class RenderError(Error):
-    """The renderer failed, is missing, or printed nothing (`code`: ``empty-render``)."""
+    """The renderer failed, is missing, or printed nothing (`code`: ``empty-render``); `fix` ends its text."""
 
     code = "render-failed"
 
-    def __init__(self, message: str, *, code: str = "render-failed") -> None:
-        super().__init__(message)
-        self.code = code
+    def __init__(self, message: str, *, code: str = "render-failed", fix: str = "") -> None:
+        super().__init__(f"{message}; {fix}" if fix else message)
+        self.code, self.fix = code, fix
 
 
 class DocumentError(Error):

@@ -5,11 +5,11 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from argocd_provenance.errors import RegistryError
+from argocd_provenance.errors import RegistryError, RenderError
 from argocd_provenance.pipeline import fault
 from argocd_provenance.report import jsonreport, junit, sarif
 from argocd_provenance.report import text as textreport
-from argocd_provenance.report.model import ImageReport, Place, Report, Suspect, by_hand, worst_first
+from argocd_provenance.report.model import ImageReport, Place, Report, Suspect, by_hand, stopped, worst_first
 from argocd_provenance.verdict import CODES, Finding, Outcome
 
 DIGEST = "sha256:" + "ab" * 32
@@ -167,3 +167,39 @@ class TestFormats:
     def test_every_code_has_a_sentence(self) -> None:
         """The closed list explains itself."""
         assert all(CODES.values())
+
+
+class TestStopped:
+    """A run that an error stopped: programs find its fix in a field of its own, people where it always stood."""
+
+    @pytest.mark.parametrize(
+        ("error", "message", "fix"),
+        [
+            pytest.param(
+                RenderError("nothing was rendered. Fix: correct the path", code="empty-render"),
+                "nothing was rendered",
+                "correct the path",
+                id="marked",
+            ),
+            pytest.param(
+                RenderError("'../x' is not fetched", fix="copy it into the repository"),
+                "'../x' is not fetched; copy it into the repository",
+                "copy it into the repository",
+                id="at the end",
+            ),
+            pytest.param(
+                RenderError("helm failed: no such template"),
+                "helm failed: no such template",
+                "correct what is named: the source, or the parameters of its Application",
+                id="usual",
+            ),
+        ],
+    )
+    def test_its_fix_is_a_field_and_stands_once_in_the_text(self, error: RenderError, message: str, fix: str) -> None:
+        """The text says what the error says, no more and no less."""
+        report = stopped(error)
+
+        (listed,) = jsonreport.as_data(report)["errors"]
+        assert (listed["message"], listed["fix"]) == (message, fix)
+        assert textreport.render(report).endswith(f" ERROR [{error.code}] {error}\n")
+        assert sarif.render(report).count(fix) == str(error).count(fix)

@@ -7,8 +7,7 @@ from pathlib import Path
 from argocd_provenance.cli import gate, streams
 from argocd_provenance.cli.operations import Watch
 from argocd_provenance.errors import Error, OperatorError
-from argocd_provenance.report.model import Report
-from argocd_provenance.verdict import CODES, Finding
+from argocd_provenance.report.model import stopped
 
 
 def generate(
@@ -31,12 +30,7 @@ def generate(
     except OperatorError:
         raise
     except Error as error:
-        finding = Finding(error.code if error.code in CODES else "internal", str(error))
-        report = Report(
-            errors=(finding,),
-            application=os.environ.get("ARGOCD_APP_NAME", ""),
-            notes=tuple(getattr(error, "__notes__", ())),
-        )
+        report = stopped(error, os.environ.get("ARGOCD_APP_NAME", ""))
     if report_file is not None:
         streams.write_file(report_file, streams.rendered(report, "json"))
     if manifests is not None and report.exit_code == 0:

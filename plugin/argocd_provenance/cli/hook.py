@@ -11,8 +11,7 @@ import click
 
 from argocd_provenance.cli import options
 from argocd_provenance.errors import DeadlineExceeded, Error
-from argocd_provenance.report.model import Report
-from argocd_provenance.verdict import CODES, Finding
+from argocd_provenance.report.model import Report, stopped
 
 # Where Kubernetes reads what Argo CD shows (`terminationMessagePath`), and how much of it.
 _TERMINATION_LOG = Path("/dev/termination-log")
@@ -82,8 +81,7 @@ def _answer(payload: str, account: Path | None, *, proof: bool) -> tuple[Report,
 
             report = rechecking.answer(payload, streams.Progress())
     except Error as error:
-        report = Report(errors=(Finding(error.code if error.code in CODES else "internal", str(error)),))
-        return report, error.exit_code
+        return stopped(error), error.exit_code
     return report, report.exit_code
 
 

@@ -11,8 +11,7 @@ from argocd_provenance.cli import streams
 from argocd_provenance.config import Config
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import DeadlineExceeded, Error
-from argocd_provenance.report.model import Report
-from argocd_provenance.verdict import Finding
+from argocd_provenance.report.model import stopped
 
 # Seconds after the deadline in which whoever noticed it may say so; then nobody is asked any more.
 _OVERTIME = 5.0
@@ -64,7 +63,7 @@ def _alarm(application: str, deadline: Deadline) -> Iterator[None]:
         f"the time limit of {deadline.seconds:g} s was passed, and the work could not be stopped. Nothing is known to be wrong. "
         "Fix: make the source smaller, or raise `deadline` in the config"
     )
-    said = streams.error_text(Report(errors=(Finding(late.code, str(late)),), application=application))
+    said = streams.error_text(stopped(late, application))
 
     def answer(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what a handler gets
         os.write(2, said)

@@ -50,7 +50,7 @@ def parse(entry: str) -> Address:
     if parts.scheme not in ("https", "http") or not parts.hostname or "@" in parts.netloc:
         raise RenderError(f"{entry!r}: remote bases are fetched by https only, without credentials in the address")
     if parts.path.endswith(_FILES) or "_git/" in parts.path or ".." in parts.path:
-        raise RenderError(f"{entry!r}: only folders of Git repositories are fetched; copy it into the repository")
+        raise RenderError(f"{entry!r}: only folders of Git repositories are fetched", fix="copy it into the repository")
     asked = parse_qs(parts.query, keep_blank_values=True)
     refs = asked.get("ref", []) + asked.get("version", [])
     if set(asked) - _ANSWERED or len(refs) != 1 or not _REF.fullmatch(refs[0]) or ".." in refs[0]:
@@ -114,6 +114,8 @@ def _fetch(address: Address, place: Path, access: Mapping[str, str], deadline: D
         except RenderError as error:
             raise RenderError(f"{address.repository}, {address.ref}: {error}") from error
     if (folder / ".gitmodules").exists():
-        raise RenderError(f"{address.repository}: has submodules, which are not fetched; copy it into the repository")
+        raise RenderError(
+            f"{address.repository}: has submodules, which are not fetched", fix="copy it into the repository"
+        )
     check_symlinks(folder, folder, deadline)
     return folder

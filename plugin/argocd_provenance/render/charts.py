@@ -69,13 +69,15 @@ def _needed(one: Mapping[str, Any], locked: Mapping[tuple[str, str], str] | None
     if not repository.startswith(("https://", "http://", "file://", _OCI)):
         where = repr(repository) if repository else "no repository"
         raise RenderError(
-            f"dependency {name!r} has {where}: a name of a repository is known to Argo CD only; write its URL, or commit charts/"
+            f"dependency {name!r} has {where}: a name of a repository is known to Argo CD only",
+            fix="write its URL, or commit charts/",
         )
     version = one.get("version", "") if locked is None else locked.get((name, repository), "")
     local = repository.startswith("file://")
     if not _NAME.fullmatch(name) or not (local or _VERSION.fullmatch(version)):
         raise RenderError(
-            f"dependency {name!r}, version {version!r}: a range gives other charts on other days; commit Chart.lock (`helm dependency update`), or write the version out"
+            f"dependency {name!r}, version {version!r}: a range gives other charts on other days",
+            fix="commit Chart.lock (`helm dependency update`), or write the version out",
         )
     return Needed(name, version, repository)
 
@@ -88,7 +90,7 @@ def _locked(file: Path, asked: Sequence[Mapping[str, Any]]) -> dict[tuple[str, s
     listed = _listed(lock, file.name)
     if lock.get("digest") != _digest(asked, listed):
         raise RenderError(
-            f"{file.name} is out of sync with the dependencies of the chart; run `helm dependency update`"
+            f"{file.name} is out of sync with the dependencies of the chart", fix="run `helm dependency update`"
         )
     return {(one["name"], one["repository"]): one.get("version", "") for one in listed}
 

@@ -125,7 +125,7 @@ def _kube_version(text: str) -> str:
         return ""
     found = _VERSION.match(text)
     if found is None:
-        raise RenderError(f"{text!r} is no version of Kubernetes; write it as 1.33.0")
+        raise RenderError(f"{text!r} is no version of Kubernetes", fix="write it as 1.33.0")
     return ".".join(str(int(number)) for number in found[1].split("."))
 
 

@@ -79,7 +79,7 @@ def _objects(name: str, text: str) -> list[str]:
             continue
         if not (isinstance(value, dict) and isinstance(value.get("kind"), str) and value["kind"]):
             raise RenderError(
-                f"{name!r}: evaluates to something without `kind`; a file gives one object, or a list of them"
+                f"{name!r}: evaluates to something without `kind`", fix="a file gives one object, or a list of them"
             )
         found.append(span.strip())
     return found

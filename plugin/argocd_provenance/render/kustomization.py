@@ -66,7 +66,7 @@ def is_local(entry: str, folder: Path, root: Path) -> bool:
     """Whether `entry`, a component that an Application names, is there; raises `RenderError` for an address."""
     if _ADDRESS.search(entry):
         raise RenderError(
-            f"kustomize.components: {entry!r}: remote components are not fetched; copy it into the repository"
+            f"kustomize.components: {entry!r}: remote components are not fetched", fix="copy it into the repository"
         )
     path = Path(os.path.realpath(folder / entry))
     return path.exists() and inside(path, root)
@@ -85,7 +85,8 @@ def _bases(folder: Path, root: Path, bring: "Bring | None") -> Iterator[tuple[Pa
         for field in _HELM:
             if content.get(field):
                 raise RenderError(
-                    f"{name!r}: {field} is not supported: kustomize would fetch and run a chart; use a chart, or render it in CI"
+                    f"{name!r}: {field} is not supported: kustomize would fetch and run a chart",
+                    fix="use a chart, or render it in CI",
                 )
         brought = _brought(file, content, name, bring)
         yield from brought
@@ -113,7 +114,7 @@ def _brought(file: Path, content: dict[str, Any], name: str, bring: "Bring | Non
                 found[entry] = bring(entry)
         content[field] = [entry for entry in entries if entry not in found]
     if bring is not None and content.get("buildMetadata"):
-        raise RenderError(f"{name!r}: buildMetadata would name our copy of a remote base; leave it out")
+        raise RenderError(f"{name!r}: buildMetadata would name our copy of a remote base", fix="leave it out")
     if found:
         from argocd_provenance.render.edit import rewrite  # noqa: PLC0415 - for remote bases
 
@@ -133,11 +134,11 @@ def _refuse_other_case(content: dict[str, Any], name: str) -> None:
 def _local(entry: str, folder: Path, root: Path, where: str, *, plugins: bool) -> Iterator[Path]:
     """The folder that `entry` names, if it is one; nothing for a file."""
     if _ADDRESS.search(entry):
-        raise RenderError(f"{where}: is not fetched; copy it into the repository")
+        raise RenderError(f"{where}: is not fetched", fix="copy it into the repository")
     path = Path(os.path.realpath(folder / entry))
     if not inside(path, root):
         raise RenderError(
-            f"{where}: lies outside of the source; run in the Git checkout, or in a folder that holds both"
+            f"{where}: lies outside of the source", fix="run in the Git checkout, or in a folder that holds both"
         )
     if path.is_dir():
         yield path
@@ -180,7 +181,7 @@ def _refuse_urls(content: dict[str, Any], name: str) -> None:
         value = waiting.pop()
         if isinstance(value, str) and _URL.match(value):
             raise RenderError(
-                f"{name!r}: {value[:200]!r}: nothing is fetched by kustomize; copy it into the repository"
+                f"{name!r}: {value[:200]!r}: nothing is fetched by kustomize", fix="copy it into the repository"
             )
         if isinstance(value, (dict, list)) and id(value) not in seen:
             seen.add(id(value))  # an alias is the same object: looked at once, however often it stands there

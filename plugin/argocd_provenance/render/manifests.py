@@ -47,7 +47,9 @@ def check_json(name: str, text: str) -> None:
     if not isinstance(value, dict):
         raise RenderError(f"{name!r}: a .json file holds one object, not a list or a scalar")
     if not (isinstance(value.get("kind"), str) and value["kind"]):
-        raise RenderError(f"{name!r}: a JSON object without `kind` is no manifest; name the file in directory.exclude")
+        raise RenderError(
+            f"{name!r}: a JSON object without `kind` is no manifest", fix="name the file in directory.exclude"
+        )
 
 
 def _begins_as_json_object(text: str) -> bool:

@@ -41,7 +41,8 @@ class Program:
         found = shutil.which(self.name, path=os.pathsep.join(entries)) if entries else None
         if found is None:
             raise RenderError(
-                f"{self.name} is not installed, and this folder needs it; it is in argocd-provenance's image, elsewhere install {self.name} {self.version}"
+                f"{self.name} is not installed, and this folder needs it",
+                fix=f"it is in argocd-provenance's image, elsewhere install {self.name} {self.version}",
             )
         return found
 

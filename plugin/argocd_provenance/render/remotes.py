@@ -28,7 +28,8 @@ class NoRemotes:
     def file(self, address: str, limit: int) -> bytes:  # noqa: ARG002 - the port's
         """Raise `RenderError`."""
         raise RenderError(
-            f"{address[:200]!r}: nothing is fetched from there; copy it into the repository, or name the place under `render.remotes` in the config"
+            f"{address[:200]!r}: nothing is fetched from there",
+            fix="copy it into the repository, or name the place under `render.remotes` in the config",
         )
 
     def chart(self, reference: str, limit: int) -> bytes:

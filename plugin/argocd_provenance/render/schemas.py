@@ -56,7 +56,7 @@ def _check_packed(packed: IO[bytes], name: str, depth: int = 1) -> None:
                     _check_schema(content.read, f"{name}: {member.name}")
                 elif content is not None and inner.endswith(".tgz"):
                     if depth == _PACKED_DEPTH:
-                        raise RenderError(f"{name!r}: archives within archives; unpack them into charts/")
+                        raise RenderError(f"{name!r}: archives within archives", fix="unpack them into charts/")
                     _check_packed(content, f"{name}: {member.name}", depth + 1)
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise RenderError(f"{name!r}: cannot be read as an archive") from error
@@ -73,12 +73,12 @@ def _check_schema(read: Callable[[], bytes], name: str) -> None:
             for key in _REFERENCES & value.keys():
                 if isinstance(value[key], str) and not value[key].startswith("#"):
                     raise RenderError(
-                        f"{name!r}: {key} {value[key][:200]!r}: nothing is fetched; copy it into the schema"
+                        f"{name!r}: {key} {value[key][:200]!r}: nothing is fetched", fix="copy it into the schema"
                     )
             schema = value.get("$schema")
             if isinstance(schema, str) and not _DRAFT.fullmatch(schema):
                 raise RenderError(
-                    f"{name!r}: $schema {schema[:200]!r}: nothing is fetched; name a draft of JSON Schema"
+                    f"{name!r}: $schema {schema[:200]!r}: nothing is fetched", fix="name a draft of JSON Schema"
                 )
             waiting += value.values()
         elif isinstance(value, list):

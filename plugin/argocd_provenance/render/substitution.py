@@ -25,7 +25,7 @@ def substitute(text: str, settings: Settings) -> str:
             return "$"
         if name.startswith(_GIVEN) and name not in settings.given:
             raise RenderError(
-                f"${name}: no such variable; set {name.removeprefix(_GIVEN)} in the Application's plugin.env"
+                f"${name}: no such variable", fix=f"set {name.removeprefix(_GIVEN)} in the Application's plugin.env"
             )
         return settings.variables.get(name, settings.given.get(name, ""))
 

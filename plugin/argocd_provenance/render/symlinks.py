@@ -23,7 +23,7 @@ def check_symlinks(folder: Path, root: Path, deadline: Deadline) -> None:
             if os.path.islink(path) and not inside(path, root):  # noqa: PTH114 - as above
                 link = os.path.relpath(path, root)
                 raise RenderError(
-                    f"{link!r}: a symlink that leads out of the source; copy what it points to, or remove it"
+                    f"{link!r}: a symlink that leads out of the source", fix="copy what it points to, or remove it"
                 )
 
 

@@ -58,7 +58,8 @@ def parameter_file(text: str, source: Path, root: Path, settings: Settings, fetc
 def _substituted(text: str, parameter: str, settings: Settings) -> str:
     if other := _OTHER_SOURCE.match(text):
         raise RenderError(
-            f"{parameter}: {text!r}: a plugin gets one source, and ${other[1]} names another one; copy the file into this source, or write its content into helm.values"
+            f"{parameter}: {text!r}: a plugin gets one source, and ${other[1]} names another one",
+            fix="copy the file into this source, or write its content into helm.values",
         )
     return substitute(text, settings)
 

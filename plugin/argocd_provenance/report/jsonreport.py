@@ -5,6 +5,18 @@ from typing import Any
 
 from argocd_provenance.evidence.values import Evidence
 from argocd_provenance.report.model import ImageReport, Place, Report
+from argocd_provenance.verdict import Finding
+
+# What is to be done about an error that says no more than what is wrong, and where.
+_USUALLY = {
+    "render-failed": "correct what is named: the source, or the parameters of its Application",
+    "ambiguous-yaml": "write it so that every reader of YAML reads the same",
+    "deadline": "make the source smaller, or raise `deadline` in the config",
+    "hook-not-possible": "correct what is named in the config, or leave the hook off for this Application",
+    "hook-payload": "sync again; if it stays, let `hook.image` in the config be the image of the plugin's sidecar",
+    "cluster": "let the proof's account read what it asks for (argocd/proof/), and try again",
+    "internal": "report it: this is a fault in argocd-provenance",
+}
 
 
 def render(report: Report) -> str:
@@ -21,7 +33,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "images": [_image(image) for image in report.images],
         "suspects": [{"text": s.text, "where": _place(s.where)} for s in report.suspects],
         "refused": [_finding(finding) for finding in report.refused],
-        "errors": [_finding(finding) for finding in report.errors],
+        "errors": [_error(finding) for finding in report.errors],
         "notes": list(report.notes),
     }
 
@@ -54,8 +66,13 @@ def _place(place: Place) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Any) -> dict[str, str]:
+def _finding(finding: Finding) -> dict[str, str]:
     return {name: getattr(finding, name) for name in ("code", "message", "expected", "found", "fix")}
+
+
+def _error(finding: Finding) -> dict[str, str]:
+    data = _finding(finding)
+    return data | {"fix": data["fix"] or _USUALLY.get(finding.code, "")}
 
 
 def _evidence(evidence: Evidence) -> dict[str, Any]:

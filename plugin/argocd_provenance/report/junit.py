@@ -2,7 +2,7 @@
 
 from xml.sax.saxutils import escape, quoteattr
 
-from argocd_provenance.report.model import ImageReport, Report
+from argocd_provenance.report.model import ImageReport, Report, fix_to_add
 from argocd_provenance.report.text import SUSPECT, clean
 from argocd_provenance.verdict import Finding, Outcome
 
@@ -36,7 +36,7 @@ def _case(image: ImageReport) -> str:
 
 
 def _said(finding: Finding) -> str:
-    parts = (("expected", finding.expected), ("found", finding.found), ("Fix:", finding.fix))
+    parts = (("expected", finding.expected), ("found", finding.found), ("Fix:", fix_to_add(finding)))
     return "; ".join([finding.message, *(f"{word} {text}" for word, text in parts if text)])
 
 

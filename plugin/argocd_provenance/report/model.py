@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from argocd_provenance.errors import Error
 from argocd_provenance.evidence.values import Evidence
 from argocd_provenance.records import dataclass
-from argocd_provenance.verdict import Finding, Outcome
+from argocd_provenance.verdict import CODES, Finding, Outcome
 
 Overall = Literal["allowed", "denied", "error"]
 
@@ -102,6 +103,19 @@ _RANK = {Outcome.DENIED: 0, Outcome.ERROR: 1, Outcome.UNVERIFIED: 2, Outcome.ALL
 def worst_first(images: Sequence[ImageReport]) -> tuple[ImageReport, ...]:
     """The images in the order of every report: those that block first, then by outcome and reference."""
     return tuple(sorted(images, key=lambda i: (not i.blocks, _RANK[i.outcome], i.reference)))
+
+
+def stopped(error: Error, application: str = "") -> Report:
+    """The report of a run that `error` stopped; what its message says behind ``Fix:`` is the finding's fix."""
+    code = error.code if error.code in CODES else "internal"
+    message, _, fix = str(error).partition(". Fix: ")
+    finding = Finding(code, message, fix=fix or error.fix)
+    return Report(errors=(finding,), application=application, notes=tuple(getattr(error, "__notes__", ())))
+
+
+def fix_to_add(finding: Finding) -> str:
+    """The fix, for a text that has the message: nothing where the message ends with it."""
+    return "" if finding.message.endswith(finding.fix) else finding.fix
 
 
 # How fixes tell a reader of Argo CD to have it asked again, and the same for whoever runs us by hand.

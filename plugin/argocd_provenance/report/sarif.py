@@ -6,7 +6,7 @@ Schema: OASIS "Static Analysis Results Interchange Format (SARIF) Version 2.1.0"
 import json
 from typing import Any
 
-from argocd_provenance.report.model import ImageReport, Place, Report, Suspect
+from argocd_provenance.report.model import ImageReport, Place, Report, Suspect, fix_to_add
 from argocd_provenance.report.text import SUSPECT, clean
 from argocd_provenance.verdict import CODES, Finding, Outcome
 
@@ -65,4 +65,5 @@ def _message(finding: Finding) -> str:
         finding.found and f"found {finding.found}",
     ]
     said = "; ".join(part for part in parts if part)
-    return clean(said + (f". Fix: {finding.fix}" if finding.fix else ""), 4000)
+    fix = fix_to_add(finding)
+    return clean(said + (f". Fix: {fix}" if fix else ""), 4000)

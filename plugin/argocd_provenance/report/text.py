@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from argocd_provenance.evidence.values import Evidence
 from argocd_provenance.regex import regex
 from argocd_provenance.report.capped import Line, cut, fit
-from argocd_provenance.report.model import ImageReport, Place, Report, summary
+from argocd_provenance.report.model import ImageReport, Place, Report, fix_to_add, summary
 from argocd_provenance.verdict import Finding, Outcome
 
 # Argo CD keeps the whole text in the Application's status, in etcd (argoproj/argo-cd#28432).
@@ -131,8 +131,8 @@ def _line(word: str, image: str, finding: Finding, name: str = "") -> Line:
         said += f"; found {finding.found}" if finding.found else ""
     elif finding.found:
         said += f": found {finding.found}"
-    if finding.fix:
-        said = said.rstrip(".") + f". Fix: {finding.fix}"
+    if fix := fix_to_add(finding):
+        said = said.rstrip(".") + f". Fix: {fix}"
     return Line(clean(f"{head} {said}", 1000), word, finding.code, name)
 
 
