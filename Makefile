@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/argocd-provenance
 TOOLS := $(CACHE)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Two processes, of which one has all that asks Argo CD's servers (tests/conftest.py).
+TWO := -n 2 --dist loadgroup
 export PIP_NO_INPUT := 1
 
 .PHONY: demo test lint format ci peers cluster image corpus fuzz fuzz-minute mutations bench tools servers kube notifications clean
@@ -26,10 +28,13 @@ format: $(VENV)/.lint
 	$(BIN)/ruff check --fix plugin tests benchmarks
 	$(BIN)/ruff format plugin tests benchmarks
 
-ci: lint test peers cluster image fuzz-minute mutations
+# Most tests use all processors already. The image's build does not: beside it, the fuzzing costs no time.
+ci: lint test peers cluster
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target image fuzz-minute
+	$(MAKE) --no-print-directory mutations
 
 peers: $(VENV)/.peers tools servers notifications
-	PATH="$(TOOLS):$$PATH" $(BIN)/python -m pytest -m "peers and not corpus" tests
+	PATH="$(TOOLS):$$PATH" $(BIN)/python -m pytest $(TWO) -m "peers and not corpus" tests
 
 # Argo CD on a Kubernetes API of its own, in a network that has loopback only.
 cluster: $(VENV)/.peers tools servers kube
@@ -42,7 +47,7 @@ image: $(VENV)/.test tools
 
 corpus: $(VENV)/.peers tools servers
 	@test -n "$(CORPUS)" || { echo "make corpus CORPUS=DIR: a folder of real images, bundles and documents" >&2; exit 2; }
-	PATH="$(TOOLS):$$PATH" CORPUS="$(abspath $(CORPUS))" $(BIN)/python -m pytest -m corpus tests
+	PATH="$(TOOLS):$$PATH" CORPUS="$(abspath $(CORPUS))" $(BIN)/python -m pytest $(TWO) -m corpus tests
 
 mutations: $(VENV)/.test
 	$(BIN)/python tests/mutations.py

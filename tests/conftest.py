@@ -21,6 +21,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite expected files of tests/golden")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With ``--dist loadgroup``: all that asks Argo CD's servers in one process, which starts them, and each file in one."""
+    if not config.getoption("loadgroup", default=False):
+        return
+    for item in items:
+        used = {"argo", "servers"}.intersection(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group("servers" if used else item.nodeid.partition("::")[0]))
+
+
 # What a plugin sees, told as an object: the same questions to Argo CD's servers and to the stand-in.
 PROBE = """
 import json, os, stat, sys
