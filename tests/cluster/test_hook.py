@@ -305,7 +305,7 @@ class TestProof:
     def test_what_runs_is_compared_when_everything_is_healthy(
         self, cluster: Cluster, kubelet: Kubelet, tmp_path: Path
     ) -> None:
-        """By the shipped account, with its own token: another digest fails the operation, the verified one ends it well."""
+        """By the shipped account, which may no more than its role says: another digest fails the operation, the verified one does not."""
         name = "hook-proved"
         config = HOOK.replace("enabled: true", "enabled: true, proof: true")
         with shop(
@@ -335,6 +335,32 @@ class TestProof:
 
             assert (codes, phases) == ([4, 0], ["Failed", "Succeeded"])
             assert [one["metadata"]["name"] for one in cluster.list("v1", "Pod", name)] == ["web"]
+
+    def test_without_its_role_it_proves_nothing(self, cluster: Cluster, kubelet: Kubelet, tmp_path: Path) -> None:
+        """An account that nobody bound to the role is told what is missing, and the operation fails."""
+        name = "hook-unbound"
+        config = HOOK.replace("enabled: true", "enabled: true, proof: true")
+        with shop(
+            tmp_path / "shop", images=[WEB], source={"web/web.yaml": pod("acme/web:v1")}, config=config
+        ) as scenario:
+            cluster.operator(scenario.folder)
+            repository = cluster.repository(tmp_path / "git")
+            repository.commit_folder(scenario.folder / "source")
+            cluster.namespace(name)
+            _apply_account(cluster, tmp_path, name)
+            cluster.delete("rbac.authorization.k8s.io/v1", "RoleBinding", "argocd-provenance-proof", name)
+            cluster.application(name, repository, "web", namespace=name)
+            cluster.sync_status(name, "OutOfSync")
+            cluster.start_sync(name)
+            kubelet.run(name)
+            cluster.wait_for("the Application's Pod", lambda: cluster.get("v1", "Pod", "web", name))
+            _runs(cluster, name, "web", scenario.registry.contents.tags["acme/web", "v1"])
+            _, code, message = kubelet.run(name, "provenance-proof-")
+
+            assert (code, cluster.operation(name)["phase"]) == (3, "Failed")
+            assert "the service account may not read" in message
+            assert "(403)" in message
+            assert "apply argocd/proof/" in message
 
 
 def _apply_account(cluster: Cluster, folder: Path, namespace: str) -> None:

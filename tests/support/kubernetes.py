@@ -175,7 +175,7 @@ class Kubernetes(Bench):
             "advertise-address": "127.0.0.1",
             "cert-dir": folder / "certificates",
             "token-auth-file": folder / "tokens.csv",
-            "authorization-mode": "AlwaysAllow",
+            "authorization-mode": "RBAC",
             "service-account-key-file": key,
             "service-account-signing-key-file": key,
             "service-account-issuer": "https://kubernetes.default.svc",
