@@ -96,6 +96,24 @@ class TestKey:
         assert len(set(made)) == 1
         assert [found.name for found in tmp_path.iterdir()] == ["key"]
 
+    def test_whoever_comes_second_takes_the_key_of_the_first(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another process makes the key just before ours would be in its place."""
+        made: list[bytes] = []
+        sync = os.fsync
+
+        def overtaken(descriptor: int) -> None:
+            monkeypatch.setattr(os, "fsync", sync)
+            made.append(seal.load(tmp_path / "key"))
+            sync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", overtaken)
+
+        assert [seal.load(tmp_path / "key")] == made
+        assert [seal.load(tmp_path / "key")] == made
+        assert [found.name for found in tmp_path.iterdir()] == ["key"]
+
     def test_a_file_that_is_no_key_is_the_operators_fault(self, tmp_path: Path) -> None:
         """Empty, short or endless: nobody seals with it."""
         for content in (b"", b"short", b"x" * 5000):
