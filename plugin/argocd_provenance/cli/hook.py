@@ -23,14 +23,12 @@ _MESSAGE_LIMIT = 4096
 @click.option("--proof", is_flag=True, help="Compare what runs with what was verified, instead of verifying again.")
 @click.option(
     "--service-account",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="FOLDER",
+    **options.FOLDER,
     help="With --proof: where token, namespace and ca.crt are. [default: where Kubernetes mounts them]",
 )
 @click.option(
     "--termination-log",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
+    **options.FILE,
     help=f"Where the verdict is written. [default: {_TERMINATION_LOG}, if it is there]",
 )
 @options.output

@@ -8,10 +8,13 @@ import click
 
 from argocd_provenance.resident import place
 
+# What an option's value is, for `click.option`: a file or a folder, which need not be there.
+FILE: dict[str, Any] = {"type": click.Path(path_type=Path, dir_okay=False), "metavar": "FILE"}
+FOLDER: dict[str, Any] = {"type": click.Path(path_type=Path, file_okay=False), "metavar": "FOLDER"}
+
 config = click.option(
     "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
+    **FILE,
     help="The operator's config. [default: $ARGOCD_PROVENANCE_CONFIG, /etc/argocd-provenance/config.yaml]",
 )
 output = click.option(

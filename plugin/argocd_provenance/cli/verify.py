@@ -14,8 +14,7 @@ from argocd_provenance.cli import options
     "--policy",
     "policies",
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
+    **options.FILE,
     help="Judge by these policies only; repeats.",
 )
 @click.option("--certificate-identity", metavar="S", help="Who must have signed: the certificate's subject, exactly.")
@@ -23,12 +22,7 @@ from argocd_provenance.cli import options
     "--certificate-identity-regexp", metavar="RE", help="The same as a regular expression (RE2) for the whole subject."
 )
 @click.option("--certificate-oidc-issuer", metavar="URL", help="Who must have vouched for the signer.")
-@click.option(
-    "--key",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="The public key that must have signed.",
-)
+@click.option("--key", **options.FILE, help="The public key that must have signed.")
 @click.option("--no-log", is_flag=True, help="With --key: do not demand a transparency log entry.")
 @click.option(
     "--type",
@@ -42,27 +36,23 @@ from argocd_provenance.cli import options
 @click.option("--builder-id", metavar="ID", help="The builder that must have built it.")
 @click.option(
     "--bundle",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
+    **options.FILE,
     help="Judge this bundle offline; the argument is a file, sha256:HEX or sha512:HEX.",
 )
 @click.option(
     "--trusted-root",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
+    **options.FILE,
     help="Trust this Sigstore instance instead of every other.",
 )
 @click.option(
     "--record",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
+    **options.FOLDER | {"metavar": "DIR"},
     help="Write down what the registry has about each image, as cases for `policy test`.",
 )
 @click.option("--domain", metavar="NAME", help="The trust domain of the config to use. [default: public-good]")
 @click.option(
     "--vsa",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
+    **options.FILE,
     help="Write the decision as a SLSA verification summary: an in-toto statement, unsigned.",
 )
 @click.option(

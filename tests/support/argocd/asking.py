@@ -128,6 +128,18 @@ class GitRepository(Repository):
         return done.stdout.strip()
 
 
+class Operated:
+    """Where plugins run whose config is what an operator has put there last: a link in `folder`."""
+
+    folder: Path
+
+    def operator(self, folder: Path) -> None:
+        """Let the plugin read ``config.yaml`` of `folder`, and what lies beside it, from now on."""
+        link = self.folder / "operator"
+        link.unlink(missing_ok=True)
+        link.symlink_to(folder, target_is_directory=True)
+
+
 def plugin_file(python: str) -> str:
     """Our ``argocd/plugin.yaml`` with `python` where the image has its interpreter; not a byte else is changed."""
     text = (ROOT / "argocd" / "plugin.yaml").read_text()

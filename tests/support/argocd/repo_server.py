@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from support.argocd.asking import PLUGIN, GitRepository, Reply, Repository, Request, plugin_file
+from support.argocd.asking import PLUGIN, GitRepository, Operated, Reply, Repository, Request, plugin_file
 from support.processes import Bench, Process, answers, free_port, program, wait_for
 
 # Error texts travel in a header: Argo CD's Go clients take 16 MiB of it, Python's default is 16 KiB.
@@ -22,7 +22,7 @@ _CHANNEL = (
 )
 
 
-class ArgoCD(Bench):
+class ArgoCD(Operated, Bench):
     """redis-server, one argocd-cmp-server for each plugin and argocd-repo-server, while the context is open.
 
     `plugins` maps names to the text of a plugin.yaml; ours is there if it is not said otherwise. `sidecar` is added to
@@ -69,12 +69,6 @@ class ArgoCD(Bench):
     def repository(folder: Path) -> GitRepository:
         """A repository that these servers can read."""
         return GitRepository(folder)
-
-    def operator(self, folder: Path) -> None:
-        """Let the plugin read ``config.yaml`` of `folder`, and what lies beside it, from now on."""
-        link = self.folder / "operator"
-        link.unlink(missing_ok=True)
-        link.symlink_to(folder, target_is_directory=True)
 
     def manifests(self, repository: Repository, path: str = ".", **asked: Any) -> Reply:
         """What the repo-server answers to the Application of `asked` (see `Request`) at `path` of `repository`."""

@@ -23,7 +23,7 @@ from typing import Any
 
 import yaml
 
-from support.argocd.asking import PLUGIN, Reply, Repository, Request, plugin_file
+from support.argocd.asking import PLUGIN, Operated, Reply, Repository, Request, plugin_file
 
 _BUFFER = 0.1  # cmpTimeoutBuffer: seconds that cmp-server keeps for itself
 _GRACE = 5  # seconds between the group's SIGTERM and its SIGKILL
@@ -37,7 +37,7 @@ class Refused(Exception):
         self.code = code
 
 
-class StandIn:
+class StandIn(Operated):
     """Answers as `support.argocd.ArgoCD` does, by the plugins' own command lines."""
 
     def __init__(
@@ -63,12 +63,6 @@ class StandIn:
     def repository(folder: Path) -> Repository:
         """A repository that this class can read."""
         return Repository(folder)
-
-    def operator(self, folder: Path) -> None:
-        """Let the plugin read ``config.yaml`` of `folder`, and what lies beside it, from now on."""
-        link = self.folder / "operator"
-        link.unlink(missing_ok=True)
-        link.symlink_to(folder, target_is_directory=True)
 
     def manifests(self, repository: Repository, path: str = ".", **asked: Any) -> Reply:
         """What the repo-server would answer to the Application of `asked` (see `Request`) at `path` of `repository`."""
