@@ -4,7 +4,7 @@ The rules stand in ``tests/mutants/*.yaml``; each entry has the rule as a senten
 (`old`, which must occur once), what replaces it (`new`) and the tests of which one must fail. Run: ``python
 tests/mutations.py [--record] [WORD…]`` (only rules that contain a word). Works on copies. Exit 0: every mutant died.
 
-``tests/mutants/killers.json`` names for each rule the quickest test that sees it gone. That one is tried first, and all
+``tests/mutants/killers.json`` names for each rule a test that sees it gone. That one is tried first, and all
 of the entry's tests where it is not enough; ``--record`` looks for the tests that are not on record yet. A test proves
 something only if it passes as long as no rule is removed: those that are on record are run so first, others afterwards.
 
@@ -68,7 +68,7 @@ UNCHANGED = Mutant("none is removed", "pyproject.toml", "[project]\n", "[project
 
 
 class Ended(NamedTuple):
-    """How a run of tests ended: pytest's exit code, its last words, and the quickest test that failed, if one did."""
+    """How a run of tests ended: pytest's exit code, its last words, and the test that failed, if one did."""
 
     code: int
     said: str
@@ -88,23 +88,15 @@ def mutants(words: list[str]) -> list[Mutant]:
     return [m for m in found if not words or any(w.lower() in m.rule.lower() for w in words)]
 
 
-class Failures:
-    """A plugin of pytest: which test functions failed, and after how many seconds of their own."""
+class Failure:
+    """A plugin of pytest: which test function failed first."""
 
-    def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
-        self._failed: dict[str, float] = {}
+    function = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Add what one step of one case took; a function's cases count until the first that failed."""
-        function = report.nodeid.partition("[")[0]
-        self._seconds[function] = self._seconds.get(function, 0.0) + report.duration
-        if report.failed:
-            self._failed.setdefault(function, self._seconds[function])
-
-    def quickest(self) -> str:
-        """The function that failed soonest, or nothing."""
-        return min(self._failed, key=lambda function: self._failed[function], default="")
+        """Remember the first that failed, without the parameters of its case."""
+        if report.failed and not self.function:
+            self.function = report.nodeid.partition("[")[0]
 
 
 class Copy:
@@ -157,9 +149,9 @@ class Copy:
             os.chdir(self._folder)
             os.environ["PYTHONPATH"] = str(self._folder / "plugin")
             sys.path[:] = [str(self._folder / "plugin"), *(path for path in sys.path if path != str(ROOT / "tests"))]
-            failures = Failures()
-            code = pytest.main([*_OPTIONS, *tests], plugins=[failures])
-            self._killer.write_text(failures.quickest())
+            failure = Failure()
+            code = pytest.main([*_OPTIONS, *tests], plugins=[failure])
+            self._killer.write_text(failure.function)
         except BaseException:  # noqa: BLE001 - whatever it is, this process must not run the parent's code
             traceback.print_exc()
         finally:
@@ -239,7 +231,7 @@ def judge(todo: list[Mutant], folder: Path, *, record: bool) -> int:
         return len(todo)
     work = []
     for mutant in todo:
-        listed = shlex.split(mutant.tests) + ([] if record else ["-x"])
+        listed = [*shlex.split(mutant.tests), "-x"]
         work.append((mutant, [[known[mutant.rule], "-x"], listed] if mutant.rule in known else [listed]))
     killers: dict[str, str] = {}
     (folder / "mutants").mkdir()
@@ -277,8 +269,11 @@ def main(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments)
     todo = mutants(asked.words)
     load()
-    with tempfile.TemporaryDirectory() as folder:
-        alive = judge(todo, Path(folder), record=asked.record)
+    at_a_time = 40 if asked.record else len(todo) or 1  # what was found is written down as we go
+    alive = 0
+    for start in range(0, len(todo), at_a_time):
+        with tempfile.TemporaryDirectory() as folder:
+            alive += judge(todo[start : start + at_a_time], Path(folder), record=asked.record)
     print(f"{len(todo) - alive} passed, {alive} failed")
     return 1 if alive or not todo else 0
 
