@@ -244,7 +244,10 @@ def judge(todo: list[Mutant], folder: Path, *, record: bool) -> int:
         print(said, file=sys.stderr)
         return len(todo)
     if record:
-        KILLERS.write_text(json.dumps(json.loads(KILLERS.read_text()) | fresh, indent=0, sort_keys=True) + "\n")
+        kept = json.loads(KILLERS.read_text()) | fresh
+        rules = {mutant.rule for mutant in mutants([])}
+        kept = {rule: test for rule, test in kept.items() if rule in rules}
+        KILLERS.write_text(json.dumps(kept, indent=0, sort_keys=True) + "\n")
     elif fresh:
         print(f"{len(fresh)} without a test on record that kills: python tests/mutations.py --record")
     return len(todo) - len(killers)
