@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from argocd_provenance.argocd.environment import Application as ArgoApplication
 from argocd_provenance.argocd.environment import read_application
-from argocd_provenance.cli import answers, operator, sources
+from argocd_provenance.cli import operator, sources
 from argocd_provenance.cli.operations import Watch
 from argocd_provenance.cli.operator import Operator
 from argocd_provenance.cli.request import request
 from argocd_provenance.config import Config
 from argocd_provenance.deadline import Deadline
-from argocd_provenance.documents import ImageField, Rendered, Row, emit, read
 from argocd_provenance.errors import FileFaults, InvalidReference, RenderError
 from argocd_provenance.oci.reference import split
 from argocd_provenance.records import replace
@@ -23,6 +22,7 @@ from argocd_provenance.verdict import Finding, Outcome
 
 if TYPE_CHECKING:
     from argocd_provenance.cli.hooking import Hooks
+    from argocd_provenance.documents import ImageField, Rendered, Row
     from argocd_provenance.pipeline import Decided, Rules
     from argocd_provenance.policy.objectmatch import Carrier
 
@@ -55,18 +55,33 @@ def generate(
     rows = _rows(ruled.config)
     with request(ruled.config, application.name, deadline) as notes:
         if source == "-":
-            rendered = read(sources.filtered(stdin), rows)
+            rendered = _read(sources.filtered(stdin), rows)
             manifests, report = _answer(rendered, {}, ruled, application, hooks, deadline, progress, watch)
         else:
             settings = application.settings(Path(source), environment.get("PATH", ""))
             charts = _charts(Path(source), settings, ruled, application, deadline, progress, notes, watch)
-            manifests, report = None, _report(read([], rows), charts, ruled, application, ())
+            manifests, report = None, _charted(charts, ruled, application)
             if not report.exit_code:
-                rendered = read(sources.rendered(Path(source), settings, ruled, charts, deadline), rows)
+                with sources.rendered(Path(source), settings, ruled, charts, deadline) as texts:
+                    _prepare()
+                    found = texts()
+                rendered = _read(found, rows)
                 manifests, report = _answer(rendered, charts, ruled, application, hooks, deadline, progress, watch)
             if versions:
                 report = replace(report, renderer=sources.renderer(Path(source), settings, deadline))
     return manifests, replace(report, notes=(*report.notes, *notes))
+
+
+def _prepare() -> None:
+    """Import what comes after rendering, while the renderer works."""
+    from argocd_provenance.cli import answers  # noqa: F401
+    from argocd_provenance.report import text  # noqa: F401
+
+
+def _read(texts: Sequence[tuple[str, str]], rows: "list[Row]") -> "Rendered":
+    from argocd_provenance.documents import read
+
+    return read(texts, rows)
 
 
 def _charts(
@@ -91,8 +106,13 @@ def _charts(
     return ask(references, ruled, _rules(ruled, application), deadline, progress, hosts, notes, watch)
 
 
+def _charted(charts: "Mapping[str, Decided]", ruled: Operator, application: ArgoApplication) -> Report:
+    """The report about `charts` alone."""
+    return _report(_read([], []), charts, ruled, application, ()) if charts else Report()
+
+
 def _answer(
-    rendered: Rendered,
+    rendered: "Rendered",
     charts: "Mapping[str, Decided]",
     ruled: Operator,
     application: ArgoApplication,
@@ -107,6 +127,9 @@ def _answer(
             "nothing was rendered: an empty result could delete the whole Application. Fix: correct the path, or set `allowEmpty: true` in the config",
             code="empty-render",
         )
+    from argocd_provenance.cli import answers
+    from argocd_provenance.documents import emit
+
     notes: list[str] = []
     decided = _decide(rendered, ruled, application, deadline, progress, notes, watch)
     report = _report(rendered, {**charts, **decided}, ruled, application, notes)
@@ -132,7 +155,11 @@ def _hooks(ruled: Operator, application: ArgoApplication) -> "Hooks | None":
     return hooking.wanted(ruled, application)
 
 
-def _rows(config: Config) -> list[Row]:
+def _rows(config: Config) -> "list[Row]":
+    if not config.images:
+        return []
+    from argocd_provenance.documents import Row
+
     rows, faults = [], []
     for row in config.images:
         try:
@@ -145,7 +172,7 @@ def _rows(config: Config) -> list[Row]:
 
 
 def _decide(
-    rendered: Rendered,
+    rendered: "Rendered",
     ruled: Operator,
     application: ArgoApplication,
     deadline: Deadline,
@@ -221,7 +248,7 @@ def _rules(ruled: Operator, application: ArgoApplication) -> "Rules":
     return Rules(ruled.policies, unmatched, who, today(), enforce=application.parameters.enforce)
 
 
-def _carriers(rendered: Rendered) -> "Mapping[str, Sequence[Carrier]]":
+def _carriers(rendered: "Rendered") -> "Mapping[str, Sequence[Carrier]]":
     """The objects that run each image."""
     from argocd_provenance.policy.objectmatch import Carrier
 
@@ -231,7 +258,7 @@ def _carriers(rendered: Rendered) -> "Mapping[str, Sequence[Carrier]]":
     return {written: tuple(carriers) for written, carriers in found.items()}
 
 
-def _templated(rendered: Rendered) -> frozenset[str]:
+def _templated(rendered: "Rendered") -> frozenset[str]:
     """Texts that are no references, and stand in no core kind: a template's holes, or a policy's patterns."""
     outside = {field.written for field in rendered.images if field.role != "core"}
     inside = {field.written for field in rendered.images if field.role == "core"}
@@ -247,7 +274,7 @@ def _is_reference(text: str) -> bool:
     return True
 
 
-def _no_reference(field: ImageField) -> "Decided":
+def _no_reference(field: "ImageField") -> "Decided":
     from argocd_provenance.pipeline import Decided
     from argocd_provenance.policy.decision import Decision
 
@@ -261,19 +288,21 @@ def _no_reference(field: ImageField) -> "Decided":
     return Decided(field.written, Decision(Outcome.DENIED, findings=(finding,)))
 
 
-def _why_left(field: ImageField) -> str:
+def _why_left(field: "ImageField") -> str:
     if not field.applied:
         return "is not checked: Argo CD never applies a helm test"
     return "is no image reference, left as it is"
 
 
 def _report(
-    rendered: Rendered,
+    rendered: "Rendered",
     decided: "Mapping[str, Decided]",
     ruled: Operator,
     application: ArgoApplication,
     warnings: Sequence[str],
 ) -> Report:
+    from argocd_provenance.cli import answers
+
     where: dict[str, list[Place]] = {}
     for field in rendered.images:
         where.setdefault(field.written, []).append(answers.place(field))

@@ -1,6 +1,7 @@
 """Where the manifests of a run come from: standard input, or a folder that is rendered."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -12,6 +13,7 @@ from argocd_provenance.render import Settings
 
 if TYPE_CHECKING:
     from argocd_provenance.pipeline import Decided
+    from argocd_provenance.render import Rendered
 
 # Argo CD reads at most 100 MB of a plugin's output; what people write is far below.
 _INPUT_LIMIT = 100 * 1024 * 1024
@@ -28,18 +30,24 @@ def filtered(stdin: BinaryIO) -> list[tuple[str, str]]:
         raise RenderError(f"standard input is not UTF-8 text (byte {error.start})") from error
 
 
+@contextlib.contextmanager
 def rendered(
     folder: Path, settings: Settings, ruled: Operator, charts: "Mapping[str, Decided]", deadline: Deadline
-) -> list[tuple[str, str]]:
-    """What `folder` renders to, with `charts` of registries as they were judged; raises `errors.Error`."""
-    from argocd_provenance.render import render
+) -> "Iterator[Rendered]":
+    """Begin to render `folder`, with `charts` of registries as they were judged; raises `errors.Error`, as what it gives does."""
+    from argocd_provenance.render import started
 
     if not ruled.config.remotes:
-        return list(render(folder, settings, deadline))
+        with started(folder, settings, deadline) as texts:
+            yield texts
+        return
     from argocd_provenance.cli.remotes import remotes
 
-    with remotes(ruled, charts, deadline) as opened:
-        return list(render(folder, replace(settings, remotes=opened), deadline))
+    with (
+        remotes(ruled, charts, deadline) as opened,
+        started(folder, replace(settings, remotes=opened), deadline) as texts,
+    ):
+        yield texts
 
 
 def renderer(folder: Path, settings: Settings, deadline: Deadline) -> tuple[str, str]:

@@ -4,8 +4,9 @@ The law: nothing that the source says makes us run its code, read outside its ro
 folder holds picks the renderer, as in Argo CD (``util/app/discovery``: the last match of a lexical walk decides).
 """
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from argocd_provenance.deadline import Deadline
@@ -26,36 +27,47 @@ __all__ = [
     "HelmOptions",
     "JsonnetOptions",
     "KustomizeOptions",
+    "Rendered",
     "Settings",
     "chart_references",
     "kind_of",
     "render",
     "renderer",
+    "started",
 ]
 
 
-def render(source: Path, settings: Settings, deadline: Deadline) -> Sequence[tuple[str, str]]:
-    """The texts that `source` renders to, each with the name of the file, or of the program, that it comes from.
+Rendered = Callable[[], Sequence[tuple[str, str]]]
+"""The texts that a source renders to, each with the name of the file, or of the program, that it comes from."""
 
-    May be empty: whether that is an error is the caller's to say. Raises `RenderError`, or `DeadlineExceeded`.
+
+@contextlib.contextmanager
+def started(source: Path, settings: Settings, deadline: Deadline) -> Iterator[Rendered]:
+    """Begin to render `source`: the program of a kustomization works while the caller does something else.
+
+    The texts may be none: whether that is an error is the caller's to say. The context, and what it gives, raise
+    `RenderError`, or `DeadlineExceeded`. What does not render `source` is not imported.
     """
     kind, source, root = _opened(source, settings, deadline)
-    return _renderer(kind)(source, root, settings, deadline)
-
-
-def _renderer(kind: Kind) -> Callable[[Path, Path, Settings, Deadline], Sequence[tuple[str, str]]]:
-    """What renders `kind`; what renders the others is not imported."""
-    if kind == "helm":
-        from argocd_provenance.render import helm
-
-        return helm.render
     if kind == "kustomize":
         from argocd_provenance.render import kustomize
 
-        return kustomize.render
-    from argocd_provenance.render import directory
+        with kustomize.started(source, root, settings, deadline) as rendered:
+            yield rendered
+    elif kind == "helm":
+        from argocd_provenance.render import helm
 
-    return directory.render
+        yield lambda: helm.render(source, root, settings, deadline)
+    else:
+        from argocd_provenance.render import directory
+
+        yield lambda: directory.render(source, root, settings, deadline)
+
+
+def render(source: Path, settings: Settings, deadline: Deadline) -> Sequence[tuple[str, str]]:
+    """What `source` renders to; raises as `started` does."""
+    with started(source, settings, deadline) as rendered:
+        return rendered()
 
 
 def chart_references(source: Path, settings: Settings, deadline: Deadline) -> Sequence[str]:

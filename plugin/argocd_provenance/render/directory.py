@@ -7,18 +7,18 @@ taken, skipped for a reason of Argo CD's, or an error that names it; never half.
 import codecs
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RenderError
-from argocd_provenance.render import jsonnet
+from argocd_provenance.regex import regex
 from argocd_provenance.render.globs import GlobError, glob
 from argocd_provenance.render.manifests import check_json, is_manifest
 from argocd_provenance.render.settings import DirectoryOptions, Settings
 from argocd_provenance.render.symlinks import inside
 
-_NAME = re.compile(r".*\.(yaml|yml|json|jsonnet)", re.DOTALL)
+_NAME = regex(r".*\.(yaml|yml|json|jsonnet)", re.DOTALL)
 _SKIP = "+argocd:skip-file-rendering"
 _JSONNET = ".jsonnet"
 _MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"), (b"", "utf-8-sig"))
@@ -35,7 +35,7 @@ def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> 
         text = _decoded(name, (source / name).read_bytes())
         if _SKIP not in text:
             found[name] = text
-    evaluated = jsonnet.evaluate([name for name in found if name.endswith(_JSONNET)], source, root, settings, deadline)
+    evaluated = _evaluated([name for name in found if name.endswith(_JSONNET)], source, root, settings, deadline)
     texts = []
     for name, text in found.items():
         if name.endswith(_JSONNET):
@@ -47,6 +47,17 @@ def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> 
             continue
         texts.append((name, text))
     return texts
+
+
+def _evaluated(
+    names: list[str], source: Path, root: Path, settings: Settings, deadline: Deadline
+) -> Mapping[str, Sequence[str]]:
+    """What the files of Jsonnet among them print."""
+    if not names:
+        return {}
+    from argocd_provenance.render import jsonnet  # noqa: PLC0415 - most folders have none
+
+    return jsonnet.evaluate(names, source, root, settings, deadline)
 
 
 def _candidates(source: Path, root: Path, options: DirectoryOptions) -> list[str]:

@@ -5,23 +5,28 @@ remote: the kustomizations are read first, and what they name must be here. What
 copy, by kustomize's own ``edit``, in Argo CD's order.
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from argocd_provenance.deadline import Deadline
+from argocd_provenance.render import process
 from argocd_provenance.render.kustomization import NAMES, RemoteBaseError, check_local, is_local
-from argocd_provenance.render.process import Program, run
+from argocd_provenance.render.process import Program
 from argocd_provenance.render.remotes import NoRemotes
 from argocd_provenance.render.settings import KustomizeOptions, Settings
 from argocd_provenance.render.substitution import substitute
 
-__all__ = ["NAMES", "PROGRAM", "render"]
+__all__ = ["NAMES", "PROGRAM", "started"]
 
 PROGRAM = Program("kustomize", "5.8.1")
 
 
-def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> Sequence[tuple[str, str]]:
-    """What ``kustomize build`` prints for `source`, run in `root`; raises `RenderError`."""
+@contextlib.contextmanager
+def started(
+    source: Path, root: Path, settings: Settings, deadline: Deadline
+) -> Iterator[Callable[[], Sequence[tuple[str, str]]]]:
+    """Start ``kustomize build`` of `source`, run in `root`; what is given returns what it printed. Both raise `RenderError`."""
     program = PROGRAM.find(settings.search_path)
     bring = False
     try:
@@ -31,7 +36,9 @@ def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> 
         if not bring:
             raise
     if settings.kustomize == KustomizeOptions() and not bring:
-        return [("kustomize build", _run([program, "build", str(source)], root, (source, root), settings, deadline))]
+        with _started([program, "build", str(source)], root, (source, root), settings, deadline) as printed:
+            yield lambda: [("kustomize build", printed())]
+        return
     import tempfile
 
     from argocd_provenance.render import privatecopy
@@ -42,11 +49,11 @@ def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> 
         copied = place / source.relative_to(root)
         _change(program, copied, place, settings, deadline)
         check_local(copied, place, deadline, bringer(place, settings.remotes, deadline) if bring else None)
-        text = _run([program, "build", str(copied)], place, (copied, place), settings, deadline)
-    return [("kustomize build", text)]
+        with _started([program, "build", str(copied)], place, (copied, place), settings, deadline) as printed:
+            yield lambda: [("kustomize build", printed())]
 
 
-def _run(
+def _started(
     command: list[str],
     cwd: Path,
     folders: Sequence[Path],
@@ -54,7 +61,7 @@ def _run(
     deadline: Deadline,
     *,
     writable: Sequence[Path] = (),
-) -> str:
+) -> contextlib.AbstractContextManager[Callable[[], str]]:
     def environment(home: Path) -> Mapping[str, str]:
         # The variables are those that Argo CD hands to kustomize, too.
         return {
@@ -63,7 +70,16 @@ def _run(
             "DOCKER_CONFIG": str(home / "docker"),
         }
 
-    return run(command, cwd, environment, folders, deadline, writable=writable)
+    return process.started(command, cwd, environment, folders, deadline, writable=writable)
+
+
+def _edit(
+    program: str, edits: list[list[str]], copied: Path, place: Path, settings: Settings, deadline: Deadline
+) -> None:
+    for edit in edits:
+        command = [program, "edit", *edit]
+        with _started(command, copied, (copied, place), settings, deadline, writable=(copied, place)) as printed:
+            printed()
 
 
 def _change(program: str, copied: Path, place: Path, settings: Settings, deadline: Deadline) -> None:
@@ -75,12 +91,10 @@ def _change(program: str, copied: Path, place: Path, settings: Settings, deadlin
 
     file = privatecopy.own(next(copied / name for name in NAMES if (copied / name).is_file()), place)
     before, after = edits(settings, copied, place)
-    for edit in before:
-        _run([program, "edit", *edit], copied, (copied, place), settings, deadline, writable=(copied, place))
+    _edit(program, before, copied, place, settings, deadline)
     if settings.kustomize.patches:
         add_patches(file, settings.kustomize.patches)
-    for edit in after:
-        _run([program, "edit", *edit], copied, (copied, place), settings, deadline, writable=(copied, place))
+    _edit(program, after, copied, place, settings, deadline)
 
 
 def edits(settings: Settings, source: Path, root: Path) -> tuple[list[list[str]], list[list[str]]]:

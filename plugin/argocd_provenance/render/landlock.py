@@ -6,6 +6,7 @@ right that a kernel does not know yet is left out, as both advise: what is known
 
 import ctypes
 import errno
+import fcntl
 import os
 import stat
 import struct
@@ -72,7 +73,12 @@ class Ruleset:
         """
         handled = Handled.of(abi, network=network)
         attributes = handled.packed(abi)
-        self.descriptor = _checked(_call(_CREATE_RULESET, attributes, len(attributes), 0))
+        made = _checked(_call(_CREATE_RULESET, attributes, len(attributes), 0))
+        try:
+            # No standard stream, which the program gets others of, though one of ours may be closed.
+            self.descriptor = fcntl.fcntl(made, fcntl.F_DUPFD_CLOEXEC, 3)
+        finally:
+            os.close(made)
         try:
             for rights, paths in permitted:
                 for path in paths:

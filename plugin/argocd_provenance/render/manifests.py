@@ -5,7 +5,6 @@ unrelated YAML file" unless it contains ``apiVersion:``, ``kind:`` and ``metadat
 getObjsFromYAMLOrJSON). A document without `kind` is such a fault. The law: what Argo CD would apply is never skipped.
 """
 
-import json
 from typing import NoReturn
 
 import yaml
@@ -40,6 +39,8 @@ def is_manifest(name: str, text: str) -> bool:
 
 def check_json(name: str, text: str) -> None:
     """Raise `RenderError` unless `text`, of a ``.json`` file, is one object with a `kind`."""
+    import json  # noqa: PLC0415 - for who has such files
+
     try:
         value = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -60,6 +61,8 @@ def _begins_as_json_object(text: str) -> bool:
     start = text.lstrip()
     if not start.startswith("{"):
         return False
+    import json  # noqa: PLC0415 - as above
+
     try:
         value, _ = json.JSONDecoder().raw_decode(start)
     except (ValueError, RecursionError):

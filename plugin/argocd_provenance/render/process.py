@@ -4,25 +4,19 @@ The law: an argument list and no shell, an environment we wrote, no input, a hom
 time and output, and the fences of `confinement`. Whatever the program started dies with it, and with us.
 """
 
+import contextlib
 import os
-import selectors
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from argocd_provenance.deadline import Deadline
-from argocd_provenance.errors import DeadlineExceeded, RenderError
+from argocd_provenance.errors import RenderError
 from argocd_provenance.records import dataclass
 from argocd_provenance.render.confinement import Access, Confinement
+from argocd_provenance.render.launch import Launched
+from argocd_provenance.render.supervisor import delete
 
-# Argo CD's own limit for a plugin's whole answer is 100 MB; no render comes near.
-_OUTPUT_LIMIT = 64 * 1024 * 1024
-_STDERR_KEPT = 64 * 1024
 _STDERR_QUOTED = 1500
-# Seconds in which a supervisor kills what it supervises; it takes milliseconds.
-_SWEEP = 5.0
 
 # Loopback's discard port: what a renderer would fetch, after all that was refused before, goes nowhere.
 _NO_NETWORK = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
@@ -38,13 +32,59 @@ class Program:
     def find(self, search_path: str) -> str:
         """Its absolute path by the absolute entries of `search_path`; raises `RenderError`."""
         entries = [entry for entry in search_path.split(os.pathsep) if Path(entry).is_absolute()]
-        found = shutil.which(self.name, path=os.pathsep.join(entries)) if entries else None
-        if found is None:
-            raise RenderError(
-                f"{self.name} is not installed, and this folder needs it",
-                fix=f"it is in argocd-provenance's image, elsewhere install {self.name} {self.version}",
-            )
-        return found
+        for place in (Path(entry, self.name) for entry in entries):
+            if place.is_file() and os.access(place, os.X_OK):
+                return str(place)
+        raise RenderError(
+            f"{self.name} is not installed, and this folder needs it",
+            fix=f"it is in argocd-provenance's image, elsewhere install {self.name} {self.version}",
+        )
+
+
+@contextlib.contextmanager
+def started(
+    arguments: Sequence[str],
+    cwd: Path,
+    environment: Callable[[Path], Mapping[str, str]],
+    folders: Sequence[Path],
+    deadline: Deadline,
+    *,
+    writable: Sequence[Path] = (),
+    network: bool = False,
+    called: str = "",
+) -> Iterator[Callable[[], str]]:
+    """Start a program; what the context gives waits for it, and returns what it printed. It ends with the context.
+
+    `environment` gets the child's home, a folder that is deleted afterwards, and returns what the child sees beside
+    it. The child reads `folders` and `writable`, writes `writable` and its home, and opens a socket only where the
+    `network` is its business. Paths of all these folders are left out of what is quoted. Messages name it as it is `called`.
+
+    Raises `RenderError` if it fails, and `DeadlineExceeded` once the time is over: by the context, or by what it gives.
+    """
+    name, program = called or Path(arguments[0]).name, Path(os.path.realpath(arguments[0]))
+    with _home() as home:
+        access = Access((*folders, cwd), tuple(writable), network=network)
+        variables = {**_base(home), **environment(home)}
+        try:
+            confinement = Confinement(program, access, home, deadline.remaining())
+            try:
+                child = Launched(arguments, cwd, variables, confinement.enter)
+            finally:
+                confinement.close()
+        except OSError as error:
+            raise _unfenced(program, error) from error
+
+        def printed() -> str:
+            try:
+                out, err = child.output(name, deadline)
+            except OSError as error:
+                raise _unfenced(program, error) from error
+            return _text(name, child.status, out, _quoted(err, [*folders, *writable, home]))
+
+        try:
+            yield printed
+        finally:
+            child.end()
 
 
 def run(
@@ -58,23 +98,19 @@ def run(
     network: bool = False,
     called: str = "",
 ) -> str:
-    """What the program printed; raises `RenderError` if it fails, and `DeadlineExceeded` once the time is over.
+    """What the program printed; arguments and errors are those of `started`."""
+    with started(
+        arguments, cwd, environment, folders, deadline, writable=writable, network=network, called=called
+    ) as printed:
+        return printed()
 
-    `environment` gets the child's home, a folder that is deleted afterwards, and returns what the child sees beside
-    it. The child reads `folders` and `writable`, writes `writable` and its home, and opens a socket only where the
-    `network` is its business. Paths of all these folders are left out of what is quoted. Messages name it as it is `called`.
-    """
-    name = called or Path(arguments[0]).name
-    with tempfile.TemporaryDirectory(prefix="argocd-provenance-") as made:
-        home = Path(os.path.realpath(made))
-        access = Access((*folders, cwd), tuple(writable), network=network)
-        child = _start(arguments, cwd, {**_base(home), **environment(home)}, access, home, deadline)
-        try:
-            out, err = _collect(child, name, deadline)
-            status = child.wait()
-        finally:
-            _end(child)
-    said = _quoted(err, [*folders, *writable, home])
+
+def _unfenced(program: Path, error: OSError) -> RenderError:
+    return RenderError(f"{program.name} cannot be started behind its fences: {error}")
+
+
+def _text(name: str, status: int | None, out: bytes, said: str) -> str:
+    """What it printed as text; raises `RenderError` where it failed, with what it `said`."""
     if status:
         how = f"was ended by signal {-status}" if status < 0 else f"failed (exit {status})"
         raise RenderError(f"{name} {how}: {said or 'it said nothing'}")
@@ -84,33 +120,28 @@ def run(
         raise RenderError(f"{name} printed something that is not UTF-8 (byte {error.start})") from error
 
 
-def _start(
-    arguments: Sequence[str], cwd: Path, variables: Mapping[str, str], access: Access, home: Path, deadline: Deadline
-) -> subprocess.Popen[bytes]:
-    """The program behind its fences, under a supervisor in a process group of its own."""
-    program = Path(os.path.realpath(arguments[0]))
-    try:
-        confinement = Confinement(program, access, home, deadline.remaining())
+@contextlib.contextmanager
+def _home() -> Iterator[Path]:
+    """A folder of our own among the temporary ones, deleted with all that is in it; raises `RenderError`."""
+    named = os.environ.get("TMPDIR", "")
+    for place in (named if named.startswith("/") else "/tmp", "/tmp", "/var/tmp"):  # noqa: S108 - in it, a new name and 0700
+        home = Path(os.path.realpath(place), f"argocd-provenance-{os.urandom(8).hex()}")
         try:
-            return subprocess.Popen(  # noqa: S603 - an argument list, by absolute path
-                arguments,
-                cwd=cwd,
-                env=variables,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                process_group=0,
-                preexec_fn=confinement.enter,  # noqa: PLW1509 - system calls, made ready before the fork
-            )
+            home.mkdir(0o700)
+        except OSError:
+            continue
+        try:
+            yield home
         finally:
-            confinement.close()
-    except (OSError, subprocess.SubprocessError) as error:
-        raise RenderError(f"{program.name} cannot be started behind its fences: {error}") from error
+            delete(home)
+        return
+    raise RenderError(
+        "there is no folder for temporary files", fix="mount a volume at /tmp, or name one in the variable TMPDIR"
+    )
 
 
 def _base(home: Path) -> dict[str, str]:
-    """The child's environment: nothing of ours. An empty folder is its PATH, so it finds no git and no plugin."""
-    (home / "bin").mkdir()
+    """The child's environment: nothing of ours. Its PATH is a folder that is not there, so it finds no git and no plugin."""
     folders = {name: str(home / name.lower()) for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")}
     return {
         "PATH": str(home / "bin"),
@@ -120,39 +151,6 @@ def _base(home: Path) -> dict[str, str]:
         **folders,
         **_NO_NETWORK,
     }
-
-
-def _collect(child: subprocess.Popen[bytes], name: str, deadline: Deadline) -> tuple[bytes, bytes]:
-    """All that `child` prints on both streams, until both are closed."""
-    assert child.stdout is not None  # noqa: S101 - both are pipes
-    assert child.stderr is not None  # noqa: S101
-    out, err = bytearray(), bytearray()
-    with selectors.DefaultSelector() as selector, child.stdout, child.stderr:
-        selector.register(child.stdout, selectors.EVENT_READ, out)
-        selector.register(child.stderr, selectors.EVENT_READ, err)
-        while selector.get_map():
-            ready = selector.select(deadline.remaining())
-            if not ready:
-                raise DeadlineExceeded(f"the time limit of {deadline.seconds:g} s was reached before {name} was done")
-            for key, _ in ready:
-                chunk = os.read(key.fd, 1 << 16)
-                if not chunk:
-                    selector.unregister(key.fileobj)
-                elif key.data is out or len(err) < _STDERR_KEPT:
-                    key.data.extend(chunk)
-            if len(out) > _OUTPUT_LIMIT:
-                raise RenderError(f"{name} printed more than {_OUTPUT_LIMIT} bytes")
-    return bytes(out), bytes(err)
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the program and all that it started, also when the program itself is done: nobody stays behind."""
-    child.terminate()  # to the supervisor: it kills the others, and goes last
-    try:
-        child.wait(_SWEEP)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
 
 
 def _quoted(stderr: bytes, masked: Sequence[Path]) -> str:

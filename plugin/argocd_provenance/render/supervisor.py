@@ -7,7 +7,6 @@ we are dead, every orphan below it becomes its child (``PR_SET_CHILD_SUBREAPER``
 
 import contextlib
 import os
-import shutil
 import signal
 from pathlib import Path
 from typing import NoReturn
@@ -41,14 +40,26 @@ def _stay(program: int, home: Path) -> NoReturn:
     status = 1 << 8
     try:
         # Nobody must wait for an end of file, or for a lock, because of us.
-        for descriptor in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
+        for descriptor in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 - names are what is wanted
             with contextlib.suppress(OSError):  # that of the folder itself is closed already
                 os.close(descriptor)
         status = _ended(program)
         sweep()
-        shutil.rmtree(home, ignore_errors=True)
+        delete(home)
     finally:
         _end_as(status)
+
+
+def delete(home: Path) -> None:
+    """Delete the home of a program and all that it left there, as far as that can be; most leave nothing."""
+    try:
+        os.rmdir(home)  # noqa: PTH106 - as quick as can be
+    except FileNotFoundError:
+        pass  # the other one of us was here before
+    except OSError:
+        import shutil  # noqa: PLC0415 - three milliseconds
+
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _ended(program: int) -> int:

@@ -2,12 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
 
 from argocd_provenance.errors import Error
 from argocd_provenance.evidence.values import Evidence
-from argocd_provenance.records import dataclass
+from argocd_provenance.records import dataclass, replace
 from argocd_provenance.verdict import CODES, Finding, Outcome
 
 Overall = Literal["allowed", "denied", "error"]

@@ -12,7 +12,6 @@ import socket
 import stat
 import struct
 import sys
-import tempfile
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -270,12 +269,13 @@ class TestWhatIsLeft:
         ours = os.fork()
         if not ours:
             os.setpgid(0, 0)
-            tempfile.tempdir = str(homes)
+            os.environ["TMPDIR"] = str(homes)
             self.start(pipe, DAEMONS + "live()\ntime.sleep(600)\n", Deadline(60))
             os._exit(0)
         said = 0
         while said < 3 and select.select([reader], [], [], 10)[0]:
             said += len(os.read(reader, 1))
+        assert list(homes.iterdir())
         (os.kill if whom == "us" else os.killpg)(ours, signal.SIGKILL)
         os.waitpid(ours, 0)
 

@@ -180,7 +180,7 @@ class TestHowTheyFail:
 
     def test_output_is_limited(self, tmp_path: Path, chart: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A program that never stops printing is ended."""
-        monkeypatch.setattr("argocd_provenance.render.process._OUTPUT_LIMIT", 1000)
+        monkeypatch.setattr("argocd_provenance.render.launch._OUTPUT_LIMIT", 1000)
         body = "while True: print('x' * 100)"
 
         with pytest.raises(RenderError, match="more than 1000 bytes"):

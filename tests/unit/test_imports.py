@@ -1,0 +1,67 @@
+"""What a run without images does not import: Argo CD starts one for every Application, again and again."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: plain}\n"
+CONFIG = "apiVersion: argocd-provenance.io/v1alpha1\nkind: Config\npolicies: [policy.yaml]\n"
+POLICY = (
+    "apiVersion: argocd-provenance.io/v1alpha1\nkind: ImagePolicy\nmetadata: {name: shop}\n"
+    "spec: {images: [registry.example/**], require: [{provenance: {by: [{github: {repository: acme/shop}}]}}]}\n"
+)
+# Each takes milliseconds, itself or by what it imports.
+NEVER = {
+    "_hashlib", "asyncio", "click", "concurrent.futures", "cryptography", "dataclasses", "difflib", "email", "inspect",
+    "json", "jsonpath_ng", "locale", "logging", "pydantic", "random", "re2", "requests", "ruamel.yaml", "selectors",
+    "shutil", "sigstore", "socket", "sqlite3", "subprocess", "tempfile", "threading", "traceback", "urllib3",
+    "argocd_provenance.pipeline", "argocd_provenance.policy.cel", "argocd_provenance.policy.cue",
+    "argocd_provenance.render.bases", "argocd_provenance.render.helm", "argocd_provenance.render.jsonnet",
+}  # fmt: skip
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A config, a policy, and a folder without images."""
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "plain.yaml").write_text(CONFIG_MAP)
+    return tmp_path
+
+
+def imported(place: Path) -> list[str]:
+    """The modules that Argo CD's line imports in the folder, in their order."""
+    command = [sys.executable, "-I", "-X", "importtime", "-m", "argocd_provenance", "generate", "."]
+    told = {"PATH": str(place / "bin"), "ARGOCD_PROVENANCE_CONFIG": str(place / "config.yaml")}
+    done = subprocess.run(command, cwd=place / "app", env=told, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, CONFIG_MAP), done.stderr
+    return [line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")]
+
+
+def kustomized(place: Path) -> None:
+    """Make a kustomization of the folder, and a program that renders it."""
+    (place / "app" / "kustomization.yaml").write_text("resources: [plain.yaml]\n")
+    (place / "bin").mkdir()
+    (place / "bin" / "kustomize").write_text('#!/bin/sh\nexec /bin/cat "$2/plain.yaml"\n')
+    (place / "bin" / "kustomize").chmod(0o755)
+
+
+def test_a_folder_without_images_imports_nothing_heavy(place: Path) -> None:
+    """Nothing is imported before it is needed, of the standard library neither."""
+    assert not NEVER.intersection(imported(place))
+
+
+def test_a_kustomization_without_images_imports_nothing_heavy(place: Path) -> None:
+    """Its program is started behind its fences by means of our own."""
+    kustomized(place)
+    assert not NEVER.intersection(imported(place))
+
+
+def test_what_reads_documents_is_imported_while_the_renderer_works(place: Path) -> None:
+    """The program is started before what comes after it is imported."""
+    kustomized(place)
+    names = imported(place)
+    assert names.index("argocd_provenance.render.launch") < names.index("argocd_provenance.documents")
