@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from argocd_provenance.errors import InvalidReference
 from argocd_provenance.oci.reference import Reference, registry_host
-from argocd_provenance.oci.settings import HostSettings
+from argocd_provenance.oci.settings import HostSettings, is_loopback
 from argocd_provenance.operatorfile import Faults, Field, documents
 from argocd_provenance.records import dataclass, field, replace
 from argocd_provenance.regex import regex
@@ -21,10 +21,11 @@ KIND = "Config"
 
 Unmatched = Literal["deny", "pin", "allow"]
 Requirement = Literal["sct", "log", "timestamp"]
+Signal = Literal["traces", "metrics"]
 
 _TOP = (
     "apiVersion", "kind", "policies", "unmatched", "trust", "publicGood", "registries", "images", "templated", "suspects",
-    "allowEmpty", "hook", "render", "deadline", "cache", "clusterImagePolicy", "metrics", "log",
+    "allowEmpty", "hook", "render", "deadline", "cache", "clusterImagePolicy", "metrics", "log", "otel",
 )  # fmt: skip
 _Read = TypeVar("_Read")
 
@@ -36,10 +37,13 @@ _CONTAINER_GLOB = regex(r"(?!\*+$)[a-z0-9*-]{1,63}")
 _UNMATCHED: tuple[Unmatched, ...] = ("deny", "pin", "allow")
 _DENY_FIRST: tuple[Literal["deny", "report"], ...] = ("deny", "report")
 _DENY_ALLOW: tuple[Literal["deny", "allow"], ...] = ("deny", "allow")
+_SIGNALS: tuple[Signal, ...] = ("traces", "metrics")
 _REQUIREMENTS: tuple[Requirement, ...] = ("sct", "log", "timestamp")
 # Argo CD's caller kills at 60 s or 90 s; a limit beyond an hour is a typing error.
 _DEADLINE = (1.0, 3600.0)
 _LONGEST_TAGS = 3600.0
+# Argo CD waits for a run to end, and so for a collector that does not answer.
+_OTEL_TIMEOUT = (0.1, 10.0)
 _CACHE_SIZE = 256 * 2**20
 
 
@@ -113,11 +117,28 @@ class ClusterObjects:
 
 
 @dataclass(frozen=True, slots=True)
+class Otel:
+    """An OpenTelemetry collector that speaks OTLP over HTTP below the URL `endpoint`.
+
+    `headers_file` holds lines ``Name: value`` that are sent along, `timeout` is how many seconds a run waits for it, and
+    `signals` is what it gets.
+    """
+
+    endpoint: str
+    headers_file: str | None = None
+    ca_file: str | None = None
+    client_cert: str | None = None
+    timeout: float = 1.0
+    signals: tuple[Signal, ...] = ("traces",)
+
+
+@dataclass(frozen=True, slots=True)
 class Operations:
-    """Where runs are counted (Prometheus text), and where each writes a line (JSON); None: nowhere."""
+    """Where runs are counted (Prometheus text), where each writes a line (JSON), who is told of them; None: nowhere."""
 
     metrics: str | None = None
     log: str | None = None
+    otel: Otel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +168,8 @@ class Config:
 
     def without_network(self) -> "Config":
         """The same decisions where not one packet may leave."""
-        return replace(self, offline=True, remotes=(), cache=replace(self.cache, redis=None))
+        cache, operations = replace(self.cache, redis=None), replace(self.operations, otel=None)
+        return replace(self, offline=True, remotes=(), cache=cache, operations=operations)
 
 
 def load_config(file: str, text: str) -> Config:
@@ -197,7 +219,11 @@ def _config(root: Field) -> Config:
         deadline=_deadline(fields["deadline"]) if "deadline" in fields else 40.0,
         cache=_cache(fields["cache"]) if "cache" in fields else Cache(),
         cluster=_cluster(fields["clusterImagePolicy"]) if "clusterImagePolicy" in fields else ClusterObjects(),
-        operations=Operations(*(_file(fields[name]) if name in fields else None for name in ("metrics", "log"))),
+        operations=Operations(
+            metrics=_file(fields["metrics"]) if "metrics" in fields else None,
+            log=_file(fields["log"]) if "log" in fields else None,
+            otel=_given(fields, "otel", _otel),
+        ),
     )
 
 
@@ -387,6 +413,31 @@ def _deadline(field: Field) -> float:
 def _file(field: Field) -> str | None:
     parts = field.mapping(("file",), ("file",))
     return _path(parts["file"]) if "file" in parts else None
+
+
+def _otel(field: Field) -> Otel:
+    parts = field.mapping(("endpoint", "headersFile", "caFile", "clientCert", "timeout", "signals"), ("endpoint",))
+    endpoint = _url(parts["endpoint"]).rstrip("/") if "endpoint" in parts else ""
+    if endpoint.startswith("file:"):
+        parts["endpoint"].fault(
+            "must be a URL such as http://127.0.0.1:4318, of a collector that speaks OTLP over HTTP"
+        )
+    files = {name: _given(parts, name, _path) for name in ("headersFile", "caFile", "clientCert")}
+    if endpoint.startswith("http:"):
+        for name in ("caFile", "clientCert"):
+            if files[name]:
+                parts[name].fault("goes with https; correct the endpoint, or leave this out")
+        if files["headersFile"] and not is_loopback(urlsplit(endpoint).netloc):
+            parts["headersFile"].fault(
+                "goes with https, or a collector on this machine: plain http carries no credentials"
+            )
+    low, high = _OTEL_TIMEOUT
+    timeout = parts["timeout"].duration() if "timeout" in parts else 1.0
+    if timeout and not low <= timeout <= high:
+        parts["timeout"].fault("must be from 100ms to 10s: Argo CD waits for it where the collector does not answer")
+    given = _given(parts, "signals", lambda item: item.sequence(empty=False))
+    signals = tuple(dict.fromkeys(item.choice(_SIGNALS) for item in given)) if given else ("traces",)
+    return Otel(endpoint, files["headersFile"], files["caFile"], files["clientCert"], timeout, signals)
 
 
 def _cache(field: Field) -> Cache:

@@ -112,6 +112,10 @@ class TestPluginLines:
             "ruamel.yaml",
             "click",
             "sqlite3",
+            "opentelemetry",
+            "google.protobuf",
+            "argocd_provenance.cli.collector",
+            "argocd_provenance.cli.timed",
             "argocd_provenance.pipeline",
             "argocd_provenance.policy.cel",
             "argocd_provenance.policy.cue",
@@ -136,7 +140,7 @@ class TestPluginLines:
 
         assert {"sigstore", "requests", "sqlite3"} <= first
         assert "sqlite3" in second
-        assert not second & {"sigstore", "requests", "urllib3", "cryptography", "pydantic", "click"}
+        assert not second & {"sigstore", "requests", "urllib3", "cryptography", "pydantic", "click", "opentelemetry"}
 
     def test_a_run_that_only_asks_registries_imports_neither_sigstore_nor_requests(
         self, world: World, tmp_path: Path

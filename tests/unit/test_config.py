@@ -2,7 +2,18 @@
 
 import pytest
 
-from argocd_provenance.config import Cache, ClusterObjects, Config, Hook, ImageRow, Redis, Trust, load_config
+from argocd_provenance.config import (
+    Cache,
+    ClusterObjects,
+    Config,
+    Hook,
+    ImageRow,
+    Operations,
+    Otel,
+    Redis,
+    Trust,
+    load_config,
+)
 from argocd_provenance.errors import FileFaults
 from argocd_provenance.oci.settings import HostSettings
 
@@ -107,12 +118,40 @@ class TestConfig:
             ("policies: []\ndeadline: 0s\n", "it must be a number with its unit"),
             ("policies: []\ndeadline: 2h\n", "must be from 1s to 1h"),
             ("policies: []\ncache: {redis: {url: 'http://x'}}\n", "must be redis://"),
+            ("policies: []\notel: {}\n", "otel: endpoint is missing"),
+            ("policies: []\notel: {endpoint: 'https://o', header: a}\n", "did you mean headersFile?"),
+            ("policies: []\notel: {endpoint: 'o:4318'}\n", "it must be a URL such as"),
+            ("policies: []\notel: {endpoint: 'https://u:p@o'}\n", "without a user and a query"),
+            ("policies: []\notel: {endpoint: 'https://o?token=x'}\n", "without a user and a query"),
+            ("policies: []\notel: {endpoint: 'file:///o'}\n", "of a collector that speaks OTLP over HTTP"),
+            ("policies: []\notel: {endpoint: 'http://o', headersFile: h}\n", "plain http carries no credentials"),
+            ("policies: []\notel: {endpoint: 'http://o', caFile: c}\n", "goes with https"),
+            ("policies: []\notel: {endpoint: 'http://127.0.0.1', clientCert: c}\n", "goes with https"),
+            ("policies: []\notel: {endpoint: 'https://o', timeout: 1m}\n", "must be from 100ms to 10s"),
+            ("policies: []\notel: {endpoint: 'https://o', signals: [logs]}\n", "it must be traces or metrics"),
+            ("policies: []\notel: {endpoint: 'https://o', signals: []}\n", "is an empty list"),
             ("policies: []\n---\npolicies: []\n", "document 2: a config file holds one document"),
         ],
     )
     def test_a_fault_names_its_place_and_the_remedy(self, body: str, said: str) -> None:
         """``FILE:LINE: path: what is wrong and what is right``."""
         assert any(said in fault for fault in faults(body)), faults(body)
+
+    def test_who_is_told_is_read(self) -> None:
+        """Metrics, log and the collector; offline nobody is told who is not a file."""
+        found = config(
+            "policies: []\nmetrics: {file: runs.prom}\nlog: {file: /proc/1/fd/2}\n"
+            "otel: {endpoint: 'https://otel.example/base/', headersFile: h, caFile: ca.pem, clientCert: c.pem, timeout: 500ms,\n"
+            "  signals: [metrics, traces, metrics]}\n"
+        )
+        collector = Otel(
+            "https://otel.example/base", "/etc/ap/h", "/etc/ap/ca.pem", "/etc/ap/c.pem", 0.5, ("metrics", "traces")
+        )
+
+        assert found.operations == Operations("/etc/ap/runs.prom", "/proc/1/fd/2", collector)
+        assert found.without_network().operations == Operations("/etc/ap/runs.prom", "/proc/1/fd/2")
+        least = config("policies: []\notel: {endpoint: 'http://127.0.0.1:4318', headersFile: h}\n").operations.otel
+        assert least == Otel("http://127.0.0.1:4318", "/etc/ap/h", timeout=1.0, signals=("traces",))
 
     def test_what_stands_for_a_cluster_is_read(self) -> None:
         """Files beside the config, by the names that ClusterImagePolicies use, and how CUE is decided."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -48,23 +49,30 @@ def generate(
     ruled = operator.check_domains(operator.load(operator.config_path(config, environment)))
     if offline:
         ruled = replace(ruled, config=ruled.config.without_network())
-    watch.wanted = ruled.config.operations
+    watch.told(ruled.config)
     application = read_application(environment)
     hooks = _hooks(ruled, application)
     deadline = Deadline(ruled.config.deadline)
     rows = _rows(ruled.config)
+    watch.moments.begin("turn")
     with request(ruled.config, application.name, deadline) as notes:
         if source == "-":
-            rendered = _read(sources.filtered(stdin), rows)
+            watch.moments.begin("render")
+            found = sources.filtered(stdin)
+            watch.moments.begin("read")
+            rendered = _read(found, rows)
             manifests, report = _answer(rendered, {}, ruled, application, hooks, deadline, progress, watch)
         else:
+            watch.moments.begin("charts")
             settings = application.settings(Path(source), environment.get("PATH", ""))
             charts = _charts(Path(source), settings, ruled, application, deadline, progress, notes, watch)
             manifests, report = None, _charted(charts, ruled, application)
             if not report.exit_code:
+                watch.moments.begin("render")
                 with sources.rendered(Path(source), settings, ruled, charts, deadline) as texts:
                     _prepare()
                     found = texts()
+                watch.moments.begin("read")
                 rendered = _read(found, rows)
                 manifests, report = _answer(rendered, charts, ruled, application, hooks, deadline, progress, watch)
             if versions:
@@ -131,7 +139,9 @@ def _answer(
     from argocd_provenance.documents import emit
 
     notes: list[str] = []
+    watch.moments.begin("decide")
     decided = _decide(rendered, ruled, application, deadline, progress, notes, watch)
+    watch.moments.begin("emit")
     report = _report(rendered, {**charts, **decided}, ruled, application, notes)
     if hooks is not None:
         report = replace(report, refused=hooks.collisions(rendered))
@@ -213,15 +223,16 @@ def ask(
     """
     if not texts:
         return {}
+    watch = watch or Watch()
     from argocd_provenance.cli.edges import registry, verifier
     from argocd_provenance.cli.remembering import memory_of
     from argocd_provenance.oci.remembered import Remembered
     from argocd_provenance.pipeline import Run
 
     def decided(texts: list[str], remembered: Remembered) -> "dict[str, Decided]":
-        with registry(ruled.config, permitted, deadline, remembered, watch.requests if watch else None) as client:
-            run = Run(rules, client, lambda: verifier(ruled, memory, remembered), deadline, progress)
-            return run.decide(texts)
+        with registry(ruled.config, permitted, deadline, remembered, watch.requests) as client:
+            proving = partial(watch.verifier, partial(verifier, ruled, memory, remembered))
+            return Run(rules, watch.registry(client), proving, deadline, progress).decide(texts)
 
     with memory_of(ruled.config, notes) as memory:
         remembered = Remembered(memory, ruled.config.cache.tags)
@@ -229,7 +240,7 @@ def ask(
         refused = [text for text, one in found.items() if one.decision.outcome in (Outcome.DENIED, Outcome.ERROR)]
         if refused and remembered.relied and deadline.remaining():
             found |= decided(refused, Remembered(memory))
-        if watch is not None and memory is not None:
+        if memory is not None:
             watch.hits, watch.misses = watch.hits + memory.hits, watch.misses + memory.misses
     return found
 

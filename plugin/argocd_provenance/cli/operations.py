@@ -1,6 +1,6 @@
-"""What operators watch: metrics for the node exporter's textfile collector, and a log of JSON lines.
+"""What operators watch: metrics for the node exporter's textfile collector, a log of JSON lines, traces.
 
-One law: a run is not failed, nor held up, by who watches it; what could not be written is a line on standard error.
+One law: a run is not failed, nor held up, by who watches it; what could not be told is a line on standard error.
 """
 
 import contextlib
@@ -8,38 +8,61 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from argocd_provenance.config import Operations
+from argocd_provenance.cli.moments import Moments
+from argocd_provenance.config import Config, Operations, Otel
 from argocd_provenance.oci.tally import Tally
 from argocd_provenance.report.model import Report
 
 if TYPE_CHECKING:
+    from argocd_provenance.pipeline import Registry, Verifier
     from argocd_provenance.report.metrics import Numbers
-
 
 # Seconds that a run waits for others to have counted themselves; adding takes milliseconds.
 _PATIENCE, _PAUSE = 1.0, 0.005
 
 
 class Watch:
-    """Takes the time of a run, and counts; `record` writes both where the operator wants them."""
+    """Takes the times of a run, and counts; `record` tells of it wherever the operator wants it told."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
+        self.moments = Moments()
+        self.moments.begin("config")
         self.wanted = Operations()
         self.hits = self.misses = 0
         self.requests = Tally()
+        self._limit = 0.0
+
+    def told(self, config: Config) -> None:
+        """What the operator wants to hear, and how long a run may take."""
+        self.wanted, self._limit = config.operations, config.deadline
+
+    def registry(self, port: "Registry") -> "Registry":
+        """`port`, and the times at which it is asked where somebody wants to know them."""
+        if self.wanted.otel is None:
+            return port
+        from argocd_provenance.cli.timed import TimedRegistry
+
+        return TimedRegistry(port, self.moments)
+
+    def verifier(self, make: Callable[[], "Verifier"]) -> "Verifier":
+        """The same for the verifier that `make` makes."""
+        if self.wanted.otel is None:
+            return make()
+        from argocd_provenance.cli.timed import TimedVerifier
+
+        return TimedVerifier(make(), self.moments)
 
     def record(self, report: Report) -> None:
-        """Write what the operator's config asks for; after the answer is out, for nobody waits for this."""
-        if self.wanted.metrics is None and self.wanted.log is None:
+        """Do what the operator's config asks for; after the answer is out, for nobody waits for this."""
+        if self.wanted == Operations():
             return
         from argocd_provenance.report.metrics import Numbers
 
-        took = time.monotonic() - self._began
+        took = time.monotonic() - self.moments.began
         numbers = Numbers(took, time.time(), self.hits, self.misses, self.requests.counts())
         for what, path, write in (("metrics", self.wanted.metrics, _add), ("log", self.wanted.log, _append)):
             if path is None:
@@ -47,7 +70,24 @@ class Watch:
             try:
                 write(Path(path), report, numbers)
             except (OSError, ValueError) as error:
-                sys.stderr.write(f" note: {what}.file: {path}: {getattr(error, 'strerror', None) or error}\n")
+                _note(f"{what}.file: {path}: {getattr(error, 'strerror', None) or error}")
+        if self.wanted.otel is not None:
+            self._export(self.wanted.otel, report, numbers)
+
+    def _export(self, otel: Otel, report: Report, numbers: "Numbers") -> None:
+        from argocd_provenance.cli.collector import tell
+
+        times = self.moments.times()
+        left = self._limit - (time.monotonic() - self.moments.began)
+        fault = tell(otel, min(otel.timeout, left), report, numbers, times)
+        if fault:
+            _note(f"otel: {fault}")
+
+
+def _note(text: str) -> None:
+    with contextlib.suppress(OSError):  # nobody listens any more
+        sys.stderr.write(f" note: {text}\n")
+        sys.stderr.flush()
 
 
 def _add(path: Path, report: Report, numbers: "Numbers") -> None:

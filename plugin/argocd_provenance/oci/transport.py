@@ -88,10 +88,10 @@ class Transport:
         limit: int,
         *,
         method: str = "GET",
-        form: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | bytes | None = None,
         follow: bool = True,
     ) -> Reply:
-        """The answer to a request for `url` (a POST of `form` where there is one), whatever its status.
+        """The answer to a request for `url` (a POST of `form`, its fields or its bytes, where there is one), whatever its status.
 
         Raises `RegistryError` when there is no answer, none in time for a retry, or one that breaks a rule, and
         `DeadlineExceeded`. A body longer than `limit` is ``registry-misbehaved``.
