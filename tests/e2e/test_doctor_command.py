@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from support.otlp import collector
 from support.processes import free_port
 from support.scenario import Scenario
 from support.shop import WEB, shop
@@ -75,6 +76,19 @@ def test_the_credential_is_named_and_never_shown(here: Scenario, tmp_path: Path)
     assert "[credential]" in said
     assert "config.json" in said
     assert SECRET not in said
+
+
+@pytest.mark.parametrize(("status", "codes"), [(200, set()), (404, {"collector"})])
+def test_the_collector_is_asked_and_told_nothing(here: Scenario, tmp_path: Path, status: int, codes: set[str]) -> None:
+    """An empty message for each signal, until one is refused."""
+    with collector((status, {}, b"")) as told, sidecar(tmp_path) as options:
+        with (here.folder / "config.yaml").open("a") as file:
+            file.write(f"otel: {{endpoint: '{told.url}', timeout: 10s, signals: [traces, metrics]}}\n")
+        code, findings = doctor(here, *options)
+
+    assert code == 0
+    assert {finding["code"] for finding in findings} == {"credential", "trust-root"} | codes
+    assert [request.body for request in told.requests] == [b""] * (1 if codes else 2)
 
 
 def test_a_registry_that_does_not_answer_could_not_be_asked(here: Scenario, tmp_path: Path) -> None:

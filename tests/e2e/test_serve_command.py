@@ -16,6 +16,7 @@ from argocd_provenance.deadline import Deadline
 from argocd_provenance.render import process
 from argocd_provenance.render.confinement import fences
 from argocd_provenance.resident import client, place, wire
+from support.otlp import collector
 from support.resident import GENERATE, SERVE, handed_over, served, serving
 from support.scenario import Scenario
 from support.shop import API, WEB, pod, shop
@@ -77,6 +78,24 @@ class TestSameBytes:
 
         assert done.returncode == 3
         assert b"standard output could not be written" in done.stderr
+
+    def test_a_collector_is_told_of_a_served_run(self, tmp_path: Path, resident: Path) -> None:
+        """By the fork, once its answer is out; one that does not answer holds nobody up."""
+        with collector() as told, collector(silent=True) as mute:
+            for each in (told, mute):
+                config = f"otel: {{endpoint: '{each.url}', timeout: {'10s' if each is told else '500ms'}}}\n"
+                (tmp_path / each.url[-5:]).mkdir()
+                with shop(
+                    tmp_path / each.url[-5:], images=[WEB], source={"web.yaml": pod("acme/web:v1")}, config=config
+                ) as scenario:
+                    code, manifests, report = served(
+                        resident, scenario.folder, scenario.folder / "config.yaml", "source"
+                    )
+                assert (code, "verified" in manifests) == (0, True)
+                assert ("note: otel" in report) == (each is mute)
+
+        assert [len(told.requests), len(mute.requests)] == [1, 1]
+        assert told.spans[0].name == "generate"
 
 
 class TestIsolation:

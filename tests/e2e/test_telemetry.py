@@ -1,6 +1,7 @@
 """A collector of OpenTelemetry is told of runs, and can do nothing to them."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -10,6 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from argocd_provenance.cli.operations import Watch
+from argocd_provenance.config import Config, Operations, Otel
+from argocd_provenance.report.model import Report
+from support.certificates import Authority
 from support.otlp import Answer, Told, attributes, collector
 from support.scenario import Scenario
 from support.shop import API, WEB, pod, shop
@@ -120,6 +125,46 @@ class TestTraces:
         }
 
 
+class TestMetrics:
+    def test_what_a_run_adds_to_counters_is_sent_as_a_delta(self, tmp_path: Path, told: Told) -> None:
+        """On request, with the names and labels of the metrics' file; a process that ends knows no sums."""
+        source = {**SOURCE, "api.yaml": pod("acme/api:v1", name="api")}
+        more = ", timeout: 10s, signals: [metrics]"
+        with shop(tmp_path, images=[WEB, API], source=source, config=config(told, more)) as scenario:
+            assert scenario.generate()[0] == 4
+            asked = len(scenario.registry.requests)
+        counters = {
+            name.removeprefix("argocd_provenance_"): {
+                tuple(attributes(point).values()): point.as_int for point in metric.sum.data_points
+            }
+            for name, metric in told.metrics.items()
+            if metric.HasField("sum")
+        }
+        took = told.metrics["argocd_provenance_run_seconds"].histogram
+
+        assert told.spans == []
+        assert counters["runs"] == {("denied",): 1}
+        assert counters["images"] == {("allowed",): 1, ("denied",): 1}
+        assert counters["findings"] == {("unsigned",): 1}
+        assert sum(counters["registry_requests"].values()) == asked
+        assert all(m.sum.is_monotonic for m in told.metrics.values() if m.HasField("sum"))
+        assert {m.sum.aggregation_temporality or took.aggregation_temporality for m in told.metrics.values()} == {1}
+        (point,) = took.data_points
+        assert sum(point.bucket_counts) == point.count == 1
+        assert len(point.bucket_counts) == len(point.explicit_bounds) + 1
+        within = [point.sum <= bound for bound in point.explicit_bounds] + [True]
+        assert point.bucket_counts[within.index(True)] == 1
+        assert 0 < point.start_time_unix_nano < point.time_unix_nano
+
+    def test_both_are_sent_where_both_are_wanted(self, tmp_path: Path, told: Told) -> None:
+        """One request each."""
+        more = ", timeout: 10s, signals: [traces, metrics]"
+        with shop(tmp_path, images=[WEB], source=SOURCE, config=config(told, more)) as scenario:
+            assert "note" not in scenario.generate()[2]
+
+        assert [request.path for request in told.requests] == ["/v1/traces", "/v1/metrics"]
+
+
 class TestSecrets:
     def test_nothing_that_others_wrote_is_sent(self, tmp_path: Path, told: Told) -> None:
         """No message, no text that only stands where an image should, no credential; the headers go to the collector alone."""
@@ -187,11 +232,53 @@ class TestSecrets:
         assert f"note: otel: {told.url}/v1/traces: answers 307" in report
 
 
+class TestTls:
+    def test_a_private_authority_and_our_certificate_are_named_in_the_config(self, tmp_path: Path) -> None:
+        """Mutual TLS, as in a mesh of one's own."""
+        authority = Authority(tmp_path)
+        tls = authority.server("127.0.0.1", client_ca=authority.ca)
+        ours = authority.issue("sidecar.test", client=True)
+        with collector(tls=tls) as told:
+            more = f", timeout: 10s, caFile: {authority.ca}, clientCert: {ours}"
+            with shop(tmp_path, images=[WEB], source=SOURCE, config=config(told, more)) as scenario:
+                assert "note" not in scenario.generate()[2]
+
+        assert len(told.requests) == 1
+
+    @pytest.mark.parametrize("other", ["", "other"])
+    def test_a_collector_that_nobody_vouches_for_is_told_nothing(self, tmp_path: Path, other: str) -> None:
+        """By an unknown authority, or by another than the one that is named; no header reaches it."""
+        (tmp_path / "headers").write_text(f"Authorization: Bearer {SECRET}\n")
+        authority = Authority(tmp_path)
+        more = f", timeout: 10s, headersFile: {tmp_path / 'headers'}"
+        more += f", caFile: {Authority(tmp_path, other).ca}" if other else ""
+        with (
+            collector(tls=authority.server("127.0.0.1")) as told,
+            shop(tmp_path, images=[WEB], source=SOURCE, config=config(told, more)) as scenario,
+        ):
+            code, _, report = scenario.generate()
+
+        assert (code, told.requests) == (0, [])
+        assert f" note: otel: {told.url}/v1/traces: TLS: " in report
+
+    def test_files_that_cannot_be_used_are_named(self, tmp_path: Path) -> None:
+        """As otel's, not as a registry's."""
+        with collector() as plain:
+            told = Told(plain.url.replace("http:", "https:"))
+            more = f", timeout: 10s, caFile: {tmp_path / 'none.pem'}"
+            with shop(tmp_path, images=[WEB], source=SOURCE, config=config(told, more)) as scenario:
+                code, _, report = scenario.generate()
+
+        assert code == 0
+        assert f" note: otel: caFile: {tmp_path / 'none.pem'}: No such file or directory\n" in report
+
+
 class TestNothingIsLost:
     @pytest.mark.parametrize(
         ("answer", "said"),
         [
             ((503, {"Retry-After": "60"}, SECRET.encode()), "answers 503"),
+            ((500, {}, SECRET.encode()), "answers 500"),
             ((401, {"WWW-Authenticate": "Basic"}, SECRET.encode()), "answers 401"),
             ((200, {}, b"\xff" * 100 + SECRET.encode()), "answers what is not OTLP"),
             ((200, {}, b"\n\x04\x08\x03\x12\x00"), "3 were not taken"),
@@ -228,14 +315,35 @@ class TestNothingIsLost:
         """The manifests are read to their end, and the report, while it is still being told; then the run ends by itself."""
         with (
             collector(silent=True) as told,
-            shop(tmp_path, images=[WEB], source=SOURCE, config=config(told, ", timeout: 1s")) as scenario,
+            shop(
+                tmp_path, images=[WEB], source=SOURCE, config=config(told, ", timeout: 1s") + "deadline: 9s\n"
+            ) as scenario,
         ):
             done = plugin(scenario)
 
         assert (done.returncode, "verified" in done.stdout) == (0, True)
         assert len(told.requests) == 1
         assert done.stderr.splitlines()[0].startswith("image policy: 1 image verified")
-        assert done.stderr.splitlines()[-1].startswith(" note: otel: ")
+        assert re.search(r"\n note: otel: .*\b(limit of|within) 1 s\b.*\n$", done.stderr)
+
+    def test_a_run_waits_no_longer_than_it_may(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """As long as the config says."""
+        with collector(silent=True) as told:
+            watch = Watch()
+            watch.told(Config("-", deadline=5, operations=Operations(otel=Otel(told.url, timeout=0.25))))
+            watch.record(Report())
+
+        assert re.search(r"^ note: otel: .*\b(limit of|within) 0\.25 s\b", capsys.readouterr().err)
+
+    def test_a_run_whose_time_is_over_tells_nobody(self, told: Told, capsys: pytest.CaptureFixture[str]) -> None:
+        """A collector may take of the run's time what is left of it."""
+        watch = Watch()
+        watch.told(Config("-", deadline=40, operations=Operations(otel=Otel(told.url, timeout=10))))
+        watch.moments.began -= 40
+        watch.record(Report())
+
+        assert told.requests == []
+        assert capsys.readouterr().err == " note: otel: not told, for the run has no time left\n"
 
     def test_without_the_extra_it_is_refused_by_name(self, tmp_path: Path, told: Told) -> None:
         """What to install; the images are judged all the same."""
@@ -285,6 +393,17 @@ class TestOnlyTheConfigDecides:
         half = len(told.spans) // 2
         assert [span.name for span in told.spans[:half]] == [span.name for span in told.spans[half:]]
         assert told.spans[0].trace_id != bytes.fromhex("0123456789abcdef0123456789abcdef")
+
+    def test_a_collector_elsewhere_is_asked_through_the_proxy_of_registries(self, tmp_path: Path, told: Told) -> None:
+        """One rule for all that leaves; NO_PROXY counts, too."""
+        elsewhere = Told("http://collector.test:4318")
+        with shop(tmp_path, images=[WEB], source=SOURCE, config=config(elsewhere)) as scenario:
+            proxied = plugin(scenario, http_proxy=told.url)
+            direct = plugin(scenario, http_proxy=told.url, no_proxy=".test")
+
+        assert "note" not in proxied.stderr
+        assert [request.path for request in told.requests] == ["http://collector.test:4318/v1/traces"]
+        assert "note: otel: http://collector.test:4318/v1/traces: the name is unknown" in direct.stderr
 
     def test_the_environment_alone_sends_nothing(self, tmp_path: Path, told: Told) -> None:
         """Who sets variables is not who decides what leaves."""

@@ -7,6 +7,7 @@ with collector() as told:
 `answer` is what it says to everybody: a status, headers and a body; `silent` lets nobody have an answer before the end.
 """
 
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -72,7 +73,13 @@ def _value(value: AnyValue) -> Any:
 
 
 @contextmanager
-def collector(answer: Answer = (200, {}, b""), *, silent: bool = False, host: str = "127.0.0.1") -> Iterator[Told]:
+def collector(
+    answer: Answer = (200, {}, b""),
+    *,
+    silent: bool = False,
+    host: str = "127.0.0.1",
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[Told]:
     """A collector that answers everybody alike."""
     told, over = Told(), threading.Event()
 
@@ -100,9 +107,11 @@ def collector(answer: Answer = (200, {}, b""), *, silent: bool = False, host: st
 
     server = ThreadingHTTPServer((host, 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    told.url = f"http://{host}:{server.server_port}"
+    told.url = f"{'http' if tls is None else 'https'}://{host}:{server.server_port}"
     try:
         yield told
     finally:

@@ -91,6 +91,13 @@ class TestMetrics:
         assert value(added("", refused, NUMBERS), 'findings_total{code="hook-collision"}') == 1
         assert json.loads(line(refused, NUMBERS))["errors"] == ["hook-collision"]
 
+    def test_what_is_no_reference_is_not_logged(self) -> None:
+        """An image field may hold anything."""
+        odd = ImageReport(SECRET, Outcome.ERROR, findings=(Finding("invalid-reference", f"{SECRET} is none"),))
+        (image,) = json.loads(line(Report((odd,)), NUMBERS))["images"]
+
+        assert image == {"reference": None, "digest": "", "verdict": "error", "codes": ["invalid-reference"]}
+
     def test_no_message_reaches_metrics_or_log(self) -> None:
         """Messages may quote what others wrote; names, codes and counts cannot."""
         assert "secret" not in added("", REPORT, NUMBERS) + line(REPORT, NUMBERS)

@@ -6,7 +6,8 @@ for it: no redirect is followed, and nothing that it answers is repeated.
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -42,15 +43,22 @@ class _Untold(Exception):
 
 
 def tell(otel: Otel, seconds: float, report: Report, numbers: Numbers, times: Times) -> str:
-    """Send what `otel` asks for about a run, within `seconds`; what went wrong, or an empty text.
+    """Send what `otel` asks for about a run, within `seconds`; what went wrong, or an empty text."""
+    return _within(seconds, otel, partial(_bodies, otel, report, numbers, times))
 
-    In a thread, for a name server cannot be told to hurry; who leaves with it unfinished must not wait for it.
-    """
+
+def probe(otel: Otel) -> str:
+    """What is wrong with the collector, which is told of nothing; an empty text where it listens."""
+    return _within(otel.timeout, otel, lambda: dict.fromkeys(_paths(otel), b""))
+
+
+def _within(seconds: float, otel: Otel, make: Callable[[], Mapping[str, bytes]]) -> str:
+    """In a thread, for a name server cannot be told to hurry; whoever leaves with it unfinished must not wait for it."""
     said: list[str] = []
 
     def work() -> None:
         try:
-            _post_all(otel, Deadline(seconds), _bodies(otel, report, numbers, times))
+            _post_all(otel, Deadline(seconds), make())
         except ImportError:
             said.append(_INSTALL)
         except (Error, _Untold) as error:
@@ -64,8 +72,12 @@ def tell(otel: Otel, seconds: float, report: Report, numbers: Numbers, times: Ti
     thread.start()
     thread.join(seconds + _GRACE)
     if thread.is_alive():
-        return f"{otel.endpoint}: no answer within {seconds:.1f} s"
+        return f"{otel.endpoint}: no answer within {seconds:g} s"
     return said[0] if said else ""
+
+
+def _paths(otel: Otel) -> tuple[str, ...]:
+    return tuple(f"/v1/{signal}" for signal in otel.signals)
 
 
 def _bodies(otel: Otel, report: Report, numbers: Numbers, times: Times) -> Mapping[str, bytes]:
@@ -73,7 +85,11 @@ def _bodies(otel: Otel, report: Report, numbers: Numbers, times: Times) -> Mappi
     from argocd_provenance.report import otlp
     from argocd_provenance.report.spans import spans
 
-    return {"/v1/traces": otlp.traces(spans(report, numbers, times))} if "traces" in otel.signals else {}
+    made = {
+        "/v1/traces": lambda: otlp.traces(spans(report, numbers, times)),
+        "/v1/metrics": lambda: otlp.metrics(report, numbers, times.run),
+    }
+    return {path: made[path]() for path in _paths(otel)}
 
 
 def _post_all(otel: Otel, deadline: Deadline, bodies: Mapping[str, bytes]) -> None:

@@ -12,7 +12,7 @@ from argocd_provenance.argocd.doctor import asking, sidecar
 from argocd_provenance.argocd.doctor.complaint import Complaint, exit_code, in_order
 from argocd_provenance.argocd.doctor.installation import judge_installation
 from argocd_provenance.argocd.doctor.kubectl import read_installation
-from argocd_provenance.cli import edges, operator, options
+from argocd_provenance.cli import collector, edges, operator, options
 from argocd_provenance.cli.remembering import KEY_FILE
 from argocd_provenance.config import Config
 from argocd_provenance.deadline import Deadline
@@ -101,6 +101,7 @@ def _operator(given: Path | None) -> Iterator[Complaint]:
     cache = ruled.config.cache
     yield from sidecar.judge_cache(cache.path, Path(cache.key_file or KEY_FILE))
     yield from _unmatched(ruled.config)
+    yield from _collector(ruled.config)
     yield from _asked(ruled, domains)
 
 
@@ -113,6 +114,11 @@ def _unmatched(config: Config) -> Iterator[Complaint]:
             f"an image that no policy covers {what}",
             "`unmatched: deny`, once policies cover what you run",
         )
+
+
+def _collector(config: Config) -> Iterator[Complaint]:
+    if config.operations.otel is not None and (fault := collector.probe(config.operations.otel)):
+        yield Complaint("collector", f"{config.file}: otel", fault, "correct it: runs are not told of, and wait for it")
 
 
 def _asked(ruled: operator.Operator, domains: dict[str, TrustDomain]) -> Iterator[Complaint]:

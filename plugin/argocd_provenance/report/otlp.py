@@ -8,21 +8,28 @@ Source: opentelemetry-proto, ``opentelemetry/proto/collector/*/v1``; OTLP specif
 """
 
 import os
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from argocd_provenance import __version__
-from argocd_provenance.report.spans import Span, Value
+from argocd_provenance.report.metrics import BOUNDS, METRICS, PREFIX, Numbers, counted
+from argocd_provenance.report.model import Report
+from argocd_provenance.report.spans import Period, Span, Value
 
 _NANO = 1_000_000_000
+_DELTA = metrics_pb2.AGGREGATION_TEMPORALITY_DELTA
 
 
 def traces(spans: Sequence[Span]) -> bytes:
@@ -47,6 +54,50 @@ def traces(spans: Sequence[Span]) -> bytes:
         resource_spans=[trace_pb2.ResourceSpans(resource=_resource(), scope_spans=[scoped])]
     )
     return bytes(request.SerializeToString())
+
+
+def metrics(report: Report, numbers: Numbers, period: Period) -> bytes:
+    """The request for ``/v1/metrics`` with what a run adds to each counter: a process that ends knows no sums (delta).
+
+    Names lack ``_total``: who makes names of Prometheus of them adds it, and has those of the file.
+    """
+    name = "run_seconds"
+    told = [*_sums(report, numbers, period), _metric(name, unit="s", histogram=_histogram(numbers.seconds, period))]
+    scoped = metrics_pb2.ScopeMetrics(scope=_scope(), metrics=told)
+    request = ExportMetricsServiceRequest(
+        resource_metrics=[metrics_pb2.ResourceMetrics(resource=_resource(), scope_metrics=[scoped])]
+    )
+    return bytes(request.SerializeToString())
+
+
+def _sums(report: Report, numbers: Numbers, period: Period) -> Iterator[metrics_pb2.Metric]:
+    points: dict[str, list[metrics_pb2.NumberDataPoint]] = {}
+    for (name, values), number in counted(report, numbers).items():
+        labels = [_attribute(label, value) for label, value in zip(METRICS[name].labels, values, strict=True)]
+        points.setdefault(name, []).append(
+            metrics_pb2.NumberDataPoint(attributes=labels, as_int=number, **_between(period))
+        )
+    for name, found in points.items():
+        yield _metric(name, sum=metrics_pb2.Sum(data_points=found, aggregation_temporality=_DELTA, is_monotonic=True))
+
+
+def _histogram(seconds: float, period: Period) -> metrics_pb2.Histogram:
+    bounds = [float(bound) for bound in BOUNDS[:-1]]
+    here = bisect_left(bounds, seconds)
+    counts = [int(at == here) for at in range(len(BOUNDS))]
+    point = metrics_pb2.HistogramDataPoint(
+        count=1, sum=seconds, explicit_bounds=bounds, bucket_counts=counts, **_between(period)
+    )
+    return metrics_pb2.Histogram(data_points=[point], aggregation_temporality=_DELTA)
+
+
+def _metric(name: str, **data: Any) -> metrics_pb2.Metric:
+    return metrics_pb2.Metric(name=PREFIX + name.removesuffix("_total"), description=METRICS[name].text, **data)
+
+
+def _between(period: Period) -> dict[str, Any]:
+    begin, end = (int(moment * _NANO) for moment in period)
+    return {"start_time_unix_nano": begin, "time_unix_nano": end}
 
 
 def rejected(answer: bytes) -> int | None:

@@ -6,10 +6,8 @@ grammar: what stands in an image field may be anything.
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from argocd_provenance.errors import InvalidReference
-from argocd_provenance.oci.reference import Reference
 from argocd_provenance.records import dataclass
-from argocd_provenance.report.metrics import Numbers
+from argocd_provenance.report.metrics import Numbers, named
 from argocd_provenance.report.model import ImageReport, Report
 from argocd_provenance.verdict import Outcome
 
@@ -81,14 +79,6 @@ def _image(image: ImageReport) -> Mapping[str, Value]:
     }
     if image.digest:
         said[_PREFIX + "digest"] = image.digest
-    if _is_reference(image.reference):
-        said[_PREFIX + "reference"] = image.reference
+    if (reference := named(image)) is not None:
+        said[_PREFIX + "reference"] = reference
     return said
-
-
-def _is_reference(text: str) -> bool:
-    try:
-        Reference.parse(text)
-    except InvalidReference:
-        return False
-    return True

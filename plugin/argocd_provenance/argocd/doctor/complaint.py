@@ -39,6 +39,7 @@ CODES: Mapping[str, Weight] = {
     "cache-unwritable": "warning",
     "cache-off": "note",
     "key-exposed": "error",
+    "collector": "warning",
     "trust-root": "note",
     "trust-root-old": "warning",
     "credential": "note",
