@@ -99,7 +99,8 @@ class Transport:
         request = Request(method, {**headers, **_OURS}, limit)
         if form is not None:
             typed = {"Content-Type": "application/x-www-form-urlencoded", **request.headers}
-            request = Request("POST", typed, limit, urlencode(form).encode())
+            body = form if isinstance(form, bytes) else urlencode(form).encode()
+            request = Request("POST", typed, limit, body)
         current, origin, kind = url, None, kind_of(url)
         for _ in range(redirects.LIMIT + 1):
             reply = self._persist(request, current, origin, kind)
