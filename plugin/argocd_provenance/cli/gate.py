@@ -58,9 +58,9 @@ def generate(
     with request(ruled.config, application.name, deadline) as notes:
         if source == "-":
             watch.moments.begin("render")
-            found = sources.filtered(stdin)
+            piped = sources.filtered(stdin)
             watch.moments.begin("read")
-            rendered = _read(found, rows)
+            rendered = _read(piped, rows)
             manifests, report = _answer(rendered, {}, ruled, application, hooks, deadline, progress, watch)
         else:
             watch.moments.begin("charts")
