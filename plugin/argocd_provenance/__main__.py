@@ -1,7 +1,7 @@
 """``python -I -m argocd_provenance``: how Argo CD's plugin starts us, out of reach of the repository's files."""
 
+import os
 import sys
-from typing import NoReturn
 
 
 def start() -> None:
@@ -21,14 +21,34 @@ def start() -> None:
         path, arguments = place.named(sys.argv[1:])
         code = client.served(path, arguments)
         if code is not None:
-            sys.exit(code)
+            os._exit(
+                code
+            )  # the other process has printed; taking this one down in order would cost as much as the asking
         sys.argv[1:] = arguments
     from argocd_provenance.cli import main  # noqa: PLC0415 - a fifth of a second that the client does not have
 
-    main()
+    try:
+        main()
+    except SystemExit as end:
+        _leave(end)
+        raise
 
 
-def _serve_beside(command: list[str], arguments: list[str]) -> NoReturn:
+def _leave(end: SystemExit) -> None:
+    """End at once, once all is written: to take Python down in order costs milliseconds."""
+    if end.code is not None and not isinstance(end.code, int):
+        return
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):
+        return  # Python says so, as ever
+    os._exit(end.code or 0)
+
+
+def _serve_beside(command: list[str], arguments: list[str]) -> None:
+    """Never returns."""
     from argocd_provenance.resident import beside  # noqa: PLC0415
 
     above = beside.begin(command)

@@ -30,7 +30,8 @@ _Choice = TypeVar("_Choice", bound=str)
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 # What some YAML reader takes for a boolean. Only true and false are accepted as one, and none of them as text.
-_BOOLEAN = regex(r"true|false|yes|no|on|off|y|n", re.IGNORECASE)
+_BOOLEANS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n"})
+_NUMBERS_BEGIN = frozenset("+-.0123456789")
 _NUMBER = regex(
     r"[-+]?(0[xob][0-9a-f_]+|[0-9][0-9_]*(\.[0-9_]*)?(e[-+]?[0-9]+)?|\.[0-9]+(e[-+]?[0-9]+)?|\.inf)|\.nan",
     re.IGNORECASE,
@@ -122,7 +123,7 @@ class Field:
         if not isinstance(self.value, Scalar) or self.is_null:
             self.fault(f"is {self._what()}; it must be a text")
             return ""
-        if self.value.plain and (_BOOLEAN.fullmatch(self.value.text) or _NUMBER.fullmatch(self.value.text)):
+        if self.value.plain and (_is_boolean(self.value.text) or _is_number(self.value.text)):
             self.fault(f"{self.value.text} is {self._what()}; put it in quotes if it is meant as text")
             return ""
         if not self.value.text and not empty:
@@ -202,9 +203,9 @@ class Field:
             return "a list"
         if self.is_null:
             return "empty"
-        if self.value.plain and _BOOLEAN.fullmatch(self.value.text):
+        if self.value.plain and _is_boolean(self.value.text):
             return "a boolean"
-        return "a number" if self.value.plain and _NUMBER.fullmatch(self.value.text) else "a text"
+        return "a number" if self.value.plain and _is_number(self.value.text) else "a text"
 
 
 def documents(file: str, text: str, faults: Faults) -> tuple[Field, ...]:
@@ -317,6 +318,14 @@ class _Builder:
 def _events(text: str) -> Iterator[Any]:
     # None stands after the end of the stream.
     return iter(CParser(text).get_event, None)
+
+
+def _is_boolean(text: str) -> bool:
+    return text.lower() in _BOOLEANS
+
+
+def _is_number(text: str) -> bool:
+    return text[:1] in _NUMBERS_BEGIN and bool(_NUMBER.fullmatch(text))
 
 
 def _unknown(name: str, known: Collection[str]) -> str:

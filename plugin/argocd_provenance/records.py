@@ -9,7 +9,7 @@ told that it is one. What no class here needs (``InitVar``, ``kw_only``, classes
 import _thread
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
-from operator import attrgetter, ge, gt, le, lt
+from operator import attrgetter, eq, ge, gt, le, lt
 from typing import TYPE_CHECKING, Any, NoReturn
 
 __all__ = ["dataclass", "field", "make_all", "replace"]
@@ -131,7 +131,7 @@ class _Record:
         if not self._options.get("eq", True):
             return
         compared = _values([field.name for field in fields if field.compared])
-        yield "__eq__", _comparison(compared, lambda one, other: one == other)
+        yield "__eq__", _comparison(compared, eq)
         if self._options.get("order"):
             yield from ((name, _comparison(compared, by)) for name, by in _ORDER.items())
         if self._body.get("__hash__") is None:
@@ -190,7 +190,10 @@ def _values(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
     """What gives the tuple of these attributes of an instance."""
     if len(names) > 1:
         return attrgetter(*names)
-    return lambda record: tuple(getattr(record, name) for name in names)
+    if names:
+        only = attrgetter(names[0])
+        return lambda record: (only(record),)
+    return lambda _: ()
 
 
 def _comparison(values: Callable[[Any], tuple[Any, ...]], by: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:

@@ -65,3 +65,10 @@ def test_what_reads_documents_is_imported_while_the_renderer_works(place: Path) 
     kustomized(place)
     names = imported(place)
     assert names.index("argocd_provenance.render.launch") < names.index("argocd_provenance.documents")
+
+
+def test_who_only_asks_the_resident_process_imports_next_to_nothing(place: Path) -> None:
+    """What hands a run over is there before regular expressions, enumerations and sockets are."""
+    names = imported(place)
+    before = names[: names.index("argocd_provenance.resident.client")]
+    assert not {"enum", "pathlib", "re", "selectors", "socket", "typing"}.intersection(before)

@@ -8,6 +8,7 @@ git in its PATH and with a dead proxy is the second fence.
 
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,6 +136,8 @@ def _local(entry: str, folder: Path, root: Path, where: str, *, plugins: bool) -
     """The folder that `entry` names, if it is one; nothing for a file."""
     if _ADDRESS.search(entry):
         raise RenderError(f"{where}: is not fetched", fix="copy it into the repository")
+    if not plugins and "/" not in entry and _is_plain_file(folder, entry):
+        return  # `folder` is real and lies inside, and so does what lies in it and is no link
     path = Path(os.path.realpath(folder / entry))
     if not inside(path, root):
         raise RenderError(
@@ -146,6 +149,13 @@ def _local(entry: str, folder: Path, root: Path, where: str, *, plugins: bool) -
         raise RenderError(f"{where}: no such file or folder")
     elif plugins:
         _check_plugins(_documents(path, _named(path, root)), _named(path, root))
+
+
+def _is_plain_file(folder: Path, name: str) -> bool:
+    try:
+        return stat.S_ISREG(os.lstat(f"{folder}/{name}").st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _check_plugins(documents: Iterable[Any], name: str) -> None:
