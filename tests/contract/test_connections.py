@@ -402,6 +402,27 @@ class TestAddresses:
 
             assert metadata.requests == []
 
+    def test_where_redirects_lead_is_judged_by_one_look_at_each_name(self) -> None:
+        """Every blob of a registry is redirected to the same few hosts; what is connected to is judged each time."""
+        looked: list[str] = []
+
+        def lookup(host: str) -> list[str]:
+            looked.append(host)
+            return ["127.0.0.1"]
+
+        with Registry() as foreign, Registry() as here:
+            for number in range(5):
+                foreign.answers[f"/{number}"] = Answer(200, {}, b"{}")
+                port = foreign.host.rpartition(":")[2]
+                here.answers[f"/{number}"] = Answer(307, {"Location": f"http://blobs.test:{port}/{number}"})
+            asking = Transport({}, Deadline(20), network=Network(lookup, ZONES.__getitem__))
+            for number in range(5):
+                url = f"http://here.test:{here.host.rpartition(':')[2]}/{number}"
+                assert asking.send(url, {}, 100).body == b"{}"
+            asking.close()
+
+            assert sorted(looked) == ["blobs.test"] * 2 + ["here.test"] * 2
+
     def test_a_connection_that_is_open_for_us_is_not_open_for_who_is_led_there(self) -> None:
         """What the operator may reach, a registry must not lead to, whatever connections there are already."""
         with Registry(address="127.0.0.3") as inner, filled(Registry()) as here:

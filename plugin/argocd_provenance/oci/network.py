@@ -83,6 +83,18 @@ class Network:
             return {self.zone("127.0.0.1")}
         return {self.zone(address) for address in self.of(host)} or {Zone.PUBLIC}
 
+    def remembering(self) -> "Network":
+        """One that looks each name up once: to judge where many redirects lead, never to connect."""
+        known: dict[str, Sequence[str]] = {}
+
+        def lookup(name: str) -> Sequence[str]:
+            found = known.get(name) or self.lookup(name)
+            if found:
+                known[name] = found
+            return found
+
+        return Network(lookup, self.zone)
+
     def open_to(self, host: str, origin: Zone | None) -> Sequence[str]:
         """The addresses of `host` if all of them may be connected to; `ForbiddenAddressError` otherwise.
 

@@ -74,6 +74,7 @@ class Transport:
         self._deadline = deadline
         self._sleep = sleep
         self._network = network or Network()
+        self._judging = self._network.remembering()
         self._manners = manners or Manners(lambda: deadline.seconds - deadline.remaining())
         self._tally = tally or Tally()
         self._connections = Connections(hosts, self._network)
@@ -106,7 +107,7 @@ class Transport:
             reply = self._persist(request, current, origin, kind)
             if not follow or reply.status not in redirects.STATUSES:
                 return reply
-            current = redirects.target(reply, self._network)
+            current = redirects.target(reply, self._judging)
             if not redirects.same_origin(urlsplit(reply.url), urlsplit(current)):
                 request = request.without_credentials()
                 origin = self._zone(reply, origin)
