@@ -80,7 +80,7 @@ class Connections:
         if proxy := proxy_for(url.scheme, url.netloc):
             # A proxy that speaks TLS itself shows a certificate of the same CAs; it is never shown ours.
             to_proxy = (
-                {"proxy_ssl_context": self._context(replace(settings, client_cert=None))}
+                {"proxy_ssl_context": self._context(HostSettings(settings.host, ca_file=settings.ca_file))}
                 if proxy.lower().startswith("https://")
                 else {}
             )
