@@ -24,7 +24,7 @@ from argocd_provenance.oci.network import Network, Zone
 from argocd_provenance.oci.proxies import proxy_for, proxy_manager
 from argocd_provenance.oci.reference import registry_host
 from argocd_provenance.oci.settings import HostSettings
-from argocd_provenance.records import dataclass, replace
+from argocd_provenance.records import dataclass
 
 _CONNECTIONS = 32  # 16 to 32 kept-alive connections are as fast as hundreds
 _POOLS = 32  # a registry may redirect to as many hosts as it likes
