@@ -11,12 +11,15 @@
 #
 # The base needs Python 3.11 or newer with venv, and CA certificates. Without a network, give both inputs as folders, and
 # nothing is fetched: `--build-context tools=DIR` with the programs kustomize and helm, `--build-context wheels=DIR` with
-# the wheels of this project and of all it needs (`pip wheel --wheel-dir DIR .`). `make image` does that.
+# the wheels of this project and of all it needs (`pip wheel --wheel-dir DIR '.[redis,otel]'`). `make image` does that.
 #
 # The Python dependencies come from the package index, within the ranges of pyproject.toml; they are not pinned by hash.
 # The versions are those of Argo CD 3.6 (hack/tool-versions.sh), so that renders equal native ones.
 
 ARG PYTHON_IMAGE
+# What the config can ask for beyond the usual: `cache.redis` and a collector. For Rego in a ClusterImagePolicy build with
+# EXTRAS=redis,otel,rego, on a base with glibc 2.34 and libatomic.so.1, which slim images lack.
+ARG EXTRAS=redis,otel
 
 FROM ${PYTHON_IMAGE} AS fetched
 ARG TARGETARCH
@@ -39,15 +42,17 @@ FROM ${PYTHON_IMAGE} AS built
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY plugin plugin
-RUN python3 -m venv /build && /build/bin/pip wheel --no-cache-dir --wheel-dir /wheels .
+ARG EXTRAS
+RUN python3 -m venv /build && /build/bin/pip wheel --no-cache-dir --wheel-dir /wheels ".[${EXTRAS}]"
 
 FROM scratch AS wheels
 COPY --from=built /wheels/ /
 
 FROM ${PYTHON_IMAGE} AS installed
 COPY --from=wheels / /wheels/
+ARG EXTRAS
 RUN python3 -m venv --copies /opt/argocd-provenance \
- && /opt/argocd-provenance/bin/python -m pip install --no-cache-dir --no-index --find-links /wheels argocd-provenance \
+ && /opt/argocd-provenance/bin/python -m pip install --no-cache-dir --no-index --find-links /wheels "argocd-provenance[${EXTRAS}]" \
  && /opt/argocd-provenance/bin/python -m pip uninstall --yes pip setuptools
 # The root file system is read-only at run time: byte code is made here, and never compared with its source.
 RUN /opt/argocd-provenance/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/argocd-provenance/lib
@@ -64,7 +69,10 @@ RUN mkdir -p /etc/argocd-provenance/config /etc/argocd-provenance/policies /etc/
 ENV PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
 USER 999
 RUN ["/opt/argocd-provenance/bin/python", "-I", "-m", "argocd_provenance", "--version"]
+# Libraries of extras may want more of the base than it has: better to hear it now.
+RUN ["/opt/argocd-provenance/bin/python", "-I", "-c", "import importlib.util as have; [__import__(name) for name in ('redis', 'regopy', 'opentelemetry') if have.find_spec(name)]"]
 RUN ["/usr/local/bin/kustomize", "version"]
 RUN ["/usr/local/bin/helm", "version"]
 # Argo CD brings the server itself: its init container puts it into the shared volume that the Deployment mounts here.
-ENTRYPOINT ["/var/run/argocd/argocd-cmp-server"]
+# `serve` becomes it at once, whatever happens, and keeps a process ready for the plugin in the background.
+ENTRYPOINT ["/opt/argocd-provenance/bin/python", "-I", "-m", "argocd_provenance", "serve", "--", "/var/run/argocd/argocd-cmp-server"]

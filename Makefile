@@ -41,9 +41,9 @@ cluster: $(VENV)/.peers tools servers kube
 	PATH="$(TOOLS):$$PATH" tests/argocd/loopback $(BIN)/python -m pytest -m cluster tests
 
 # The Dockerfile, built and run without a container engine.
-image: $(VENV)/.test tools
+image: $(VENV)/.peers tools servers
 	TOOLS="$(TOOLS)" IMAGE="$(CACHE)/image" tests/image/build
-	IMAGE="$(CACHE)/image" $(BIN)/python -m pytest -m image tests
+	PATH="$(TOOLS):$$PATH" IMAGE="$(CACHE)/image" $(BIN)/python -m pytest -m image tests
 
 corpus: $(VENV)/.peers tools servers
 	@test -n "$(CORPUS)" || { echo "make corpus CORPUS=DIR: a folder of real images, bundles and documents" >&2; exit 2; }

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from support.argocd import PLUGIN, ArgoCD, Cluster, StandIn, plugin_file
+from support.processes import wait_for
+from support.resident import answers, serving
 
 # The same examples every time, and no opinion about a busy machine; HYPOTHESIS_PROFILE=explore looks for new ones.
 settings.register_profile("house", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,7 +29,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("loadgroup", default=False):
         return
     for item in items:
-        used = {"argo", "servers"}.intersection(getattr(item, "fixturenames", ()))
+        used = {"argo", "servers", "served_servers"}.intersection(getattr(item, "fixturenames", ()))
         item.add_marker(pytest.mark.xdist_group("servers" if used else item.nodeid.partition("::")[0]))
 
 
@@ -63,6 +65,26 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> StandIn:
     """The same, played in Python."""
     plugins = {PLUGIN: plugin_file(sys.executable), "probe": stub("probe", PROBE)}
     return StandIn(tmp_path_factory.mktemp("argo"), plugins=plugins)
+
+
+@pytest.fixture(scope="session")
+def served_stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """`stand_in` with a resident process that does the plugin's work."""
+    folder = tmp_path_factory.mktemp("argo")
+    with serving(folder / "serve") as (path, _):
+        yield StandIn(folder, plugins={PLUGIN: plugin_file(sys.executable, path), "probe": stub("probe", PROBE)})
+
+
+@pytest.fixture(scope="session")
+def served_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArgoCD]:
+    """`servers` of which our plugin's is started by ``serve -- argocd-cmp-server``, as in the image."""
+    folder = tmp_path_factory.mktemp("argo")
+    plugins = {PLUGIN: plugin_file(sys.executable, folder / "serve" / "socket"), "probe": stub("probe", PROBE)}
+    with ArgoCD(folder, plugins=plugins, served=True) as argo:
+        assert argo.socket is not None
+        place = argo.socket
+        wait_for("the resident process", lambda: answers(place))
+        yield argo
 
 
 @pytest.fixture(scope="session")

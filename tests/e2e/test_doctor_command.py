@@ -64,7 +64,7 @@ def test_a_good_installation_has_nothing_wrong(here: Scenario, tmp_path: Path) -
 
     assert code == 0
     assert {finding["severity"] for finding in findings} == {"note"}
-    assert {finding["code"] for finding in findings} == {"credential", "trust-root"}
+    assert {finding["code"] for finding in findings} == {"credential", "trust-root", "resident-missing"}
 
 
 def test_the_credential_is_named_and_never_shown(here: Scenario, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_the_collector_is_asked_and_told_nothing(here: Scenario, tmp_path: Path,
         code, findings = doctor(here, *options)
 
     assert code == 0
-    assert {finding["code"] for finding in findings} == {"credential", "trust-root"} | codes
+    assert {finding["code"] for finding in findings} == {"credential", "trust-root", "resident-missing"} | codes
     assert [request.body for request in told.requests] == [b""] * (1 if codes else 2)
 
 

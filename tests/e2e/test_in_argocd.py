@@ -1,6 +1,7 @@
 """The plugin in Argo CD's processes: what an Application gets, or is told instead.
 
-Each test runs twice: on a stand-in for Argo CD, which needs nothing, and on its own servers (marked ``peers``).
+Each test runs on a stand-in for Argo CD, which needs nothing, and on its own servers (marked ``peers``); and on both once
+more with a resident process that does the plugin's work, for nobody must see a difference.
 """
 
 import json
@@ -23,6 +24,20 @@ CHAIN = (
     'CMP processing failed for application "web": error generating manifests in cmp: '
     "rpc error: code = Unknown desc = error generating manifests: "
 )
+
+
+@pytest.fixture(
+    params=[
+        "stand-in",
+        "served-stand-in",
+        pytest.param("servers", marks=pytest.mark.peers),
+        pytest.param("served-servers", marks=pytest.mark.peers),
+    ]
+)
+def argo(request: pytest.FixtureRequest) -> Argo:
+    """Each of them: what a test expects of this must hold in all."""
+    answering: Argo = request.getfixturevalue(request.param.replace("-", "_"))
+    return answering
 
 
 def waiting(folder: Path, host: str, deadline: str) -> Path:
@@ -105,7 +120,7 @@ class TestRefusals:
             assert (reply.code, reply.objects) == ("UNKNOWN", [])
             assert said != reply.error
             assert re.match(
-                r"`\S+/python -I -m argocd_provenance generate \.` failed exit status 4: image policy: 1 of 2 images refused",
+                r"`\S+/python -I -m argocd_provenance generate \.( --socket \S+)?` failed exit status 4: image policy: 1 of 2 images refused",
                 said,
             )
             assert [part for part in (" DENY ", '(Pod/web "c1") [unsigned]', "hard-refresh") if part not in said] == []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.processes import descendants, wait_for
-from support.resident import GENERATE, SERVE, answers, handed_over, served
+from support.resident import GENERATE, SERVE, alive, answers, handed_over, resident, served, state
 from support.shop import WEB, pod, shop
 
 WAITS = ["sh", "-c", 'trap "exit 7" TERM; echo ready; while :; do read nothing || sleep 0.02; done']
@@ -31,30 +31,6 @@ def beside(path: Path, *command: str) -> Iterator[subprocess.Popen[str]]:
         begun.kill()
         begun.communicate()
         wait_for("the end of who served", lambda: not any(alive(pid) for pid in left))
-
-
-def alive(pid: int) -> bool:
-    """Whether there is such a process, and it is no zombie."""
-    return state(pid) not in ("", "Z")
-
-
-def state(pid: int) -> str:
-    """One letter: proc_pid_stat(5)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return ""
-
-
-def resident(command: int) -> int:
-    """The process that serves: the only child of the only child of the command."""
-    (keeper,) = descendants_of_one(command)
-    (serving,) = descendants_of_one(keeper)
-    return serving
-
-
-def descendants_of_one(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 class TestTheCommand:

@@ -59,7 +59,32 @@ def handed_over(client: subprocess.Popen[bytes], resident: int) -> int:
     theirs = os.readlink(f"/proc/{client.pid}/fd/0")  # noqa: PTH115 - a pipe's name is no path
     while True:
         assert client.poll() is None
-        for fork in Path(f"/proc/{resident}/task/{resident}/children").read_text().split():
+        for fork in children(resident):
             with suppress(OSError):
                 if os.readlink(f"/proc/{fork}/fd/0") == theirs:  # noqa: PTH115 - as above
-                    return int(fork)
+                    return fork
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process, and it is no zombie."""
+    return state(pid) not in ("", "Z")
+
+
+def state(pid: int) -> str:
+    """One letter: proc_pid_stat(5)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def resident(command: int) -> int:
+    """The process that serves: the only child of the only child of the command."""
+    (keeper,) = children(command)
+    (serving,) = children(keeper)
+    return serving
+
+
+def children(pid: int) -> list[int]:
+    """The process ids of those whose parent it is, as long as its threads have none."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from argocd_provenance import __version__
 from argocd_provenance.argocd.parameters import KNOWN, parse_parameters
 from argocd_provenance.config import load_config
 from argocd_provenance.policy.load import load_policies
+from argocd_provenance.resident import place
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "argocd"
@@ -85,13 +87,21 @@ class TestPluginFile:
 
 class TestSidecar:
     def test_runs_argo_cds_server_as_its_user(self, sidecar: Any) -> None:
-        """The server comes by a volume and belongs to user 999."""
+        """The server comes by a volume and belongs to user 999; who serves the plugin is started by the same line."""
         mounts = {mount["name"]: mount["mountPath"] for mount in sidecar["volumeMounts"]}
 
-        assert sidecar["command"] == ["/var/run/argocd/argocd-cmp-server"]
+        python = load("plugin.yaml")["spec"]["generate"]["command"][0]
+        server = f"{mounts['var-files']}/argocd-cmp-server"
+        assert sidecar["command"] == [python, "-I", "-m", "argocd_provenance", "serve", "--", server]
         assert mounts["var-files"] == "/var/run/argocd"
         assert mounts["plugins"] == "/home/argocd/cmp-server/plugins"
         assert sidecar["securityContext"]["runAsUser"] == 999
+
+    def test_has_a_volume_of_its_own_for_the_socket_of_who_serves(self, sidecar: Any) -> None:
+        """One that holds no cache, so that whoever may write that cannot answer in our name."""
+        above = [m["name"] for m in sidecar["volumeMounts"] if place.USUAL.startswith(m["mountPath"] + "/")]
+
+        assert above == ["argocd-provenance-key"]
 
     def test_has_no_privileges(self, sidecar: Any) -> None:
         """It can write to its own volumes only."""
@@ -208,6 +218,19 @@ class TestDockerfile:
     def test_runs_as_the_sidecars_user(self, dockerfile: str, sidecar: Any) -> None:
         """User 999."""
         assert f"USER {sidecar['securityContext']['runAsUser']}\n" in dockerfile
+
+    def test_starts_what_the_sidecar_starts(self, dockerfile: str, sidecar: Any) -> None:
+        """With or without `command` in the Deployment it is the same container."""
+        (line,) = re.findall(r"^ENTRYPOINT (.*)$", dockerfile, re.MULTILINE)
+
+        assert json.loads(line) == sidecar["command"]
+
+    def test_brings_what_the_config_can_ask_for(self, dockerfile: str) -> None:
+        """A config with `cache.redis`, or a collector, works in our own image; Rego's library wants more than a slim base has."""
+        (extras,) = re.findall(r"^ARG EXTRAS=(\S+)$", dockerfile, re.MULTILINE)
+        declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+        assert {"redis", "otel"} <= set(extras.split(",")) <= set(declared)
 
     def test_makes_the_folders_that_are_mounted(self, dockerfile: str, sidecar: Any) -> None:
         """With a read-only root they must be there."""

@@ -79,6 +79,7 @@ def _sidecar(config: Path | None, plugin_file: Path | None, sockets: Path | None
     else:
         yield from sidecar.judge_plugin_file(file)
         yield from sidecar.judge_sockets(folder)
+        yield from sidecar.judge_resident(file)
         yield from sidecar.judge_programs(os.environ.get("PATH", os.defpath))
         yield from sidecar.judge_fences(fences())
     yield from _operator(config)

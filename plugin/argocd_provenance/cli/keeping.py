@@ -5,6 +5,7 @@ but its own; so whoever serves, and whoever it leaves behind, is a child of this
 another one when one ends, and goes when the command goes.
 """
 
+import contextlib
 import os
 import signal
 import time
@@ -17,6 +18,7 @@ _STOP = signal.SIGTERM
 _HEARD = frozenset({_STOP, signal.SIGCHLD})
 # Seconds until the next one is started, doubled each time, unless one has lived for so long that all was well.
 _FIRST, _LONGEST, _WELL = 0.5, 300.0, 60.0
+_GRACE = 5.0
 _REFUSED = 2
 
 
@@ -31,7 +33,7 @@ def keep(command: int, arguments: list[str]) -> NoReturn:
     while True:
         begun = time.monotonic()
         status = _watch(_started(arguments))
-        sweep()
+        _collect()
         if os.WIFEXITED(status) and os.WEXITSTATUS(status) == _REFUSED:
             _rest(None)  # nothing of what was said will change while the container lives
         pause = _FIRST if time.monotonic() - begun > _WELL else pause
@@ -77,15 +79,24 @@ def _serve(arguments: list[str]) -> int:
 def _watch(child: int) -> int:
     """The wait status of `child`; ends it, all below it, and us, where we are told to stop."""
     while True:
-        _rest_until_a_child_ends()
+        if signal.sigwaitinfo(_HEARD).si_signo == _STOP:
+            _end()
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:  # orphans that end are children as well
             if ended[0] == child:
                 return ended[1]
 
 
-def _rest_until_a_child_ends() -> None:
-    if signal.sigwaitinfo(_HEARD).si_signo == _STOP:
-        _end()
+def _collect() -> None:
+    """Wait for what it left behind, which has its own work to end and its own folders to remove; then end what is left."""
+    end = time.monotonic() + _GRACE
+    with contextlib.suppress(ChildProcessError):
+        while (left := end - time.monotonic()) > 0:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+            heard = signal.sigtimedwait(_HEARD, left)
+            if heard is not None and heard.si_signo == _STOP:
+                _end()
+    sweep()
 
 
 def _rest(seconds: float | None) -> None:

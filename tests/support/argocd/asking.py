@@ -140,10 +140,17 @@ class Operated:
         link.symlink_to(folder, target_is_directory=True)
 
 
-def plugin_file(python: str) -> str:
-    """Our ``argocd/plugin.yaml`` with `python` where the image has its interpreter; not a byte else is changed."""
+def plugin_file(python: str, socket: Path | None = None) -> str:
+    """Our ``argocd/plugin.yaml`` with `python` where the image has its interpreter; not a byte else is changed.
+
+    With `socket` it names that place of the resident process, as an operator can.
+    """
     text = (ROOT / "argocd" / "plugin.yaml").read_text()
     before, interpreter, after = text.partition("/opt/argocd-provenance/bin/python")
     assert interpreter
     assert interpreter not in after
+    if socket is not None:
+        words, end, rest = after.partition("generate, .]")
+        after = f"{words}generate, ., --socket, {socket}]{rest}"
+        assert end
     return before + python + after

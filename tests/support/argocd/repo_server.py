@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from support.argocd.asking import PLUGIN, GitRepository, Operated, Reply, Repository, Request, plugin_file
 from support.processes import Bench, Process, answers, free_port, program, wait_for
+from support.resident import SERVE
 
 # Error texts travel in a header: Argo CD's Go clients take 16 MiB of it, Python's default is 16 KiB.
 _CHANNEL = (
@@ -26,7 +27,8 @@ class ArgoCD(Operated, Bench):
     """redis-server, one argocd-cmp-server for each plugin and argocd-repo-server, while the context is open.
 
     `plugins` maps names to the text of a plugin.yaml; ours is there if it is not said otherwise. `sidecar` is added to
-    the environment of the plugins' servers, `settings` to that of the repo-server.
+    the environment of the plugins' servers, `settings` to that of the repo-server. Where it is `served`, our plugin's
+    server is started by ``serve -- argocd-cmp-server``, as in the image, and the plugin finds who serves at `socket`.
     """
 
     def __init__(
@@ -36,12 +38,14 @@ class ArgoCD(Operated, Bench):
         plugins: Mapping[str, str] | None = None,
         sidecar: Mapping[str, str] | None = None,
         settings: Mapping[str, str] | None = None,
+        served: bool = False,
     ) -> None:
         super().__init__(folder)
-        self._plugins = {PLUGIN: plugin_file(sys.executable)} if plugins is None else plugins
+        self.socket = folder / "serve" / "socket" if served else None
+        self._plugins = {PLUGIN: plugin_file(sys.executable, self.socket)} if plugins is None else plugins
         self._sidecar, self._settings = sidecar or {}, settings or {}
-        self._sockets = self.made("sock")
-        assert len(str(self._sockets)) < 80, "a unix socket's path is short: set TMPDIR to a shorter folder"
+        self.sockets = self.made("sock")
+        assert len(str(self.sockets)) < 80, "a unix socket's path is short: set TMPDIR to a shorter folder"
         self.work = self.made("work")
         self.programs = self.made("programs")
 
@@ -148,7 +152,7 @@ class ArgoCD(Operated, Bench):
         folder = self.made("plugins", name)
         (folder / "plugin.yaml").write_text(text)
         environment = {
-            "ARGOCD_PLUGINSOCKFILEPATH": str(self._sockets),
+            "ARGOCD_PLUGINSOCKFILEPATH": str(self.sockets),
             "ARGOCD_CMP_WORKDIR": str(self.made("work", name)),
             "ARGOCD_PROVENANCE_CONFIG": str(self.folder / "operator" / "config.yaml"),
             "PATH": f"{self.programs}:{os.environ['PATH']}",
@@ -156,8 +160,10 @@ class ArgoCD(Operated, Bench):
             **self._sidecar,
         }
         argv = self.server("argocd-cmp-server", "--config-dir-path", str(folder))
+        if self.socket is not None and name == PLUGIN:
+            argv = [*SERVE, "--socket", str(self.socket), "--", *argv]
         process = self.start(f"cmp-{name}", argv, environment)
-        wait_for(f"argocd-cmp-server of {name}", (self._sockets / f"{name}.sock").exists, process)
+        wait_for(f"argocd-cmp-server of {name}", (self.sockets / f"{name}.sock").exists, process)
         return process
 
     def start_repo_server(self) -> Process:
@@ -174,8 +180,8 @@ class ArgoCD(Operated, Bench):
             "ARGOCD_GPG_ENABLED": "false",
             "REDIS_PASSWORD": "",
             "GIT_CONFIG_NOSYSTEM": "1",
-            "ARGOCD_PLUGINSOCKFILEPATH": str(self._sockets),
-            "ARGOCD_ASK_PASS_SOCK": str(self._sockets / "ask-pass"),
+            "ARGOCD_PLUGINSOCKFILEPATH": str(self.sockets),
+            "ARGOCD_ASK_PASS_SOCK": str(self.sockets / "ask-pass"),
             "ARGOCD_TLS_DATA_PATH": str(self.made("tls")),
             "ARGOCD_SSH_DATA_PATH": str(self.made("ssh")),
             "ARGOCD_GNUPGHOME": str(self.made("gpg", "keys")),

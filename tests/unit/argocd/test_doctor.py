@@ -242,6 +242,40 @@ class TestSockets:
         assert (found.code, found.where) == ("other-plugin", str(tmp_path / "vault.sock"))
 
 
+class TestResident:
+    @staticmethod
+    def plugin_file(folder: Path, command: Any) -> Path:
+        file = folder / "plugin.yaml"
+        file.write_text(yaml.safe_dump({"spec": {"generate": {"command": command}}}))
+        return file
+
+    def test_who_serves_where_the_plugin_file_says_is_found(self, tmp_path: Path) -> None:
+        """In a folder of our own."""
+        file = self.plugin_file(tmp_path, ["python", "generate", ".", "--socket", f"{tmp_path}/argocd-provenance.sock"])
+        with listening(tmp_path, "argocd-provenance"):
+            assert codes(sidecar.judge_resident(file)) == set()
+            tmp_path.chmod(0o755)
+            (found,) = sidecar.judge_resident(file)
+
+        assert (found.code, "closed to all others" in found.message) == ("resident-missing", True)
+
+    @pytest.mark.parametrize("command", [None, "x", ["generate", "."], ["generate", ".", "--socket", "x"]])
+    def test_who_does_not_is_named_with_the_place(self, tmp_path: Path, command: Any) -> None:
+        """The usual one, where the file names none."""
+        (found,) = sidecar.judge_resident(self.plugin_file(tmp_path, command))
+
+        assert (found.code, found.where) == ("resident-missing", "/var/lib/argocd-provenance/serve/socket")
+
+    def test_a_socket_that_nobody_serves_is_none(self, tmp_path: Path) -> None:
+        """What a dead one left."""
+        with listening(tmp_path, "dead"):
+            pass
+
+        (found,) = sidecar.judge_resident(self.plugin_file(tmp_path, ["generate", "--socket", f"{tmp_path}/dead.sock"]))
+
+        assert "nobody listens" in found.message
+
+
 class TestPrograms:
     @pytest.mark.parametrize(
         ("helm", "kustomize", "expected"),

@@ -31,6 +31,7 @@ CODES: Mapping[str, Weight] = {
     "plugin-file-discovers": "error",
     "plugin-file-versioned": "error",
     "socket-missing": "error",
+    "resident-missing": "note",
     "program-missing": "warning",
     "program-version": "warning",
     "fences": "warning",

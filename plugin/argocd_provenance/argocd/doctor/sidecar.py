@@ -1,5 +1,6 @@
 """What can be seen from inside the sidecar without asking anybody: files, sockets, programs, the kernel's fences."""
 
+import contextlib
 import os
 import socket
 import stat
@@ -15,6 +16,7 @@ from argocd_provenance.argocd.doctor.complaint import Complaint, other_plugin
 from argocd_provenance.render import helm, kustomize
 from argocd_provenance.render.confinement import Fences
 from argocd_provenance.render.process import Program
+from argocd_provenance.resident import place
 
 # Where Argo CD's server looks: common/common.go, DefaultPluginConfigFilePath and DefaultPluginSockFilePath.
 PLUGIN_FILE = Path("/home/argocd/cmp-server/config/plugin.yaml")
@@ -60,13 +62,37 @@ def _judge_spec(file: str, spec: Mapping[str, Any]) -> Iterator[Complaint]:
             f"has version {spec['version']}: the plugin is then called {PLUGIN}-{spec['version']}, and no Application finds it",
             "remove `version`",
         )
-    command = [str(word) for word in (spec.get("generate") or {}).get("command") or ()]
+    command = _command(spec)
     if len(command) < 2 or not command[0].startswith("/") or command[1 : 1 + len(_WORDS)] != _WORDS:
         yield Complaint(
             "plugin-file",
             file,
             f"starts {' '.join(command) or 'nothing'}",
             f"start an absolute path with {' '.join(_WORDS)}, as argocd/plugin.yaml does; -I keeps the repository's code out",
+        )
+
+
+def _command(spec: Mapping[str, Any]) -> list[str]:
+    return [str(word) for word in (spec.get("generate") or {}).get("command") or ()]
+
+
+def judge_resident(file: Path) -> Iterator[Complaint]:
+    """Whether somebody serves where the plugin that `file` starts would ask."""
+    command = list[str]()
+    with contextlib.suppress(OSError, yaml.YAMLError, AttributeError, KeyError, TypeError):
+        command = _command(yaml.load(file.read_bytes(), yaml.CSafeLoader)["spec"])
+    path, _ = place.named(command)
+    try:
+        os.close(place.opened(os.path.dirname(path)))  # noqa: PTH120 - a text in, a text out
+        why = "" if _answers(Path(path)) else "nobody listens"
+    except OSError as error:
+        why = error.strerror or str(error)
+    if why:
+        yield Complaint(
+            "resident-missing",
+            path,
+            f"{why}: each run of the plugin starts by itself, and takes that much longer",
+            "start the sidecar as argocd/repo-server-patch.yaml does; its log says what keeps `serve` from starting",
         )
 
 
