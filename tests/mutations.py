@@ -4,7 +4,7 @@ The rules stand in ``tests/mutants/*.yaml``; each entry has the rule as a senten
 (`old`, which must occur once), what replaces it (`new`) and the tests of which one must fail. Run: ``python
 tests/mutations.py [--record] [WORD…]`` (only rules that contain a word). Works on copies. Exit 0: every mutant died.
 
-``tests/mutants/killers.json`` names for each rule a test that sees it gone. That one is tried first, and all
+``tests/mutants/killers.tsv`` names for each rule a test that sees it gone. That one is tried first, and all
 of the entry's tests where it is not enough; ``--record`` looks for the tests that are not on record yet. A test proves
 something only if it passes as long as no rule is removed: those that are on record are run so first, others afterwards.
 
@@ -16,7 +16,6 @@ import contextlib
 import gc
 import importlib
 import io
-import json
 import os
 import select
 import shlex
@@ -33,7 +32,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-KILLERS = ROOT / "tests" / "mutants" / "killers.json"
+KILLERS = ROOT / "tests" / "mutants" / "killers.tsv"
 _COPIED = ("plugin", "tests", "argocd", "docs", "pyproject.toml", "README.md", "Dockerfile", "Makefile")
 LIBRARIES = (
     "hypothesis.strategies", "sigstore.verify", "sigstore.models", "rfc3161_client", "cryptography.x509", "requests",
@@ -205,8 +204,12 @@ def unsound(groups: list[list[str]], folder: Path) -> str | None:
 
 def on_record(todo: list[Mutant]) -> dict[str, str]:
     """The test of each rule that is tried first, where one is on record, is still there, and is listed by the entry."""
-    tests = json.loads(KILLERS.read_text())
+    tests = _recorded()
     return {m.rule: tests[m.rule] for m in todo if m.rule in tests and m.owns(tests[m.rule]) and _exists(tests[m.rule])}
+
+
+def _recorded() -> dict[str, str]:
+    return dict(line.split("\t") for line in KILLERS.read_text().splitlines())
 
 
 def _exists(test: str) -> bool:
@@ -244,10 +247,9 @@ def judge(todo: list[Mutant], folder: Path, *, record: bool) -> int:
         print(said, file=sys.stderr)
         return len(todo)
     if record:
-        kept = json.loads(KILLERS.read_text()) | fresh
         rules = {mutant.rule for mutant in mutants([])}
-        kept = {rule: test for rule, test in kept.items() if rule in rules}
-        KILLERS.write_text(json.dumps(kept, indent=0, sort_keys=True) + "\n")
+        lines = [f"{rule}\t{test}\n" for rule, test in sorted((_recorded() | fresh).items()) if rule in rules]
+        KILLERS.write_text("".join(lines))
     elif fresh:
         print(f"{len(fresh)} without a test on record that kills: python tests/mutations.py --record")
     return len(todo) - len(killers)

@@ -1,6 +1,5 @@
 """The proof of teeth has teeth: what `mutations.py` must not let pass."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -61,7 +60,8 @@ def project(folder: Path, rules: list[str], *, code: str = CODE, killers: dict[s
     file = "plugin/argocd_provenance/__init__.py"
     entries = [{"rule": rule, "file": file, **dict(zip(names, RULES[rule], strict=True))} for rule in rules]
     (folder / "tests" / "mutants" / "rules.yaml").write_text(yaml.safe_dump(entries))
-    (folder / "tests" / "mutants" / "killers.json").write_text(json.dumps(killers or {}))
+    lines = [f"{rule}\t{test}\n" for rule, test in (killers or {}).items()]
+    (folder / "tests" / "mutants" / "killers.tsv").write_text("".join(lines))
     return folder
 
 
@@ -109,5 +109,5 @@ def test_what_is_recorded_is_tried_first(tmp_path: Path) -> None:
 
     assert [found[0], recorded[0], again[0]] == [0, 0, 0]
     assert ["without a test on record" in said for _, said in (found, recorded, again)] == [True, False, False]
-    killers = json.loads((folder / "tests" / "mutants" / "killers.json").read_text())
-    assert killers == {"text is said": "tests/test_small.py::test_text"}
+    killers = (folder / "tests" / "mutants" / "killers.tsv").read_text()
+    assert killers == "text is said\ttests/test_small.py::test_text\n"
