@@ -72,3 +72,14 @@ def test_who_only_asks_the_resident_process_imports_next_to_nothing(place: Path)
     names = imported(place)
     before = names[: names.index("argocd_provenance.resident.client")]
     assert not {"enum", "pathlib", "re", "selectors", "socket", "typing"}.intersection(before)
+
+
+def test_a_chart_without_images_imports_nothing_heavy(place: Path) -> None:
+    """As a kustomization; what is fetched for charts is read by who fetches it."""
+    (place / "app" / "Chart.yaml").write_text("apiVersion: v2\nname: shop\nversion: 1.0.0\n")
+    (place / "bin").mkdir()
+    (place / "bin" / "helm").write_text("#!/bin/sh\nexec /bin/cat plain.yaml\n")
+    (place / "bin" / "helm").chmod(0o755)
+    names = imported(place)
+    assert not (NEVER - {"argocd_provenance.render.helm"}).intersection(names)
+    assert names.index("argocd_provenance.render.launch") < names.index("argocd_provenance.documents")

@@ -43,7 +43,7 @@ Rendered = Callable[[], Sequence[tuple[str, str]]]
 
 @contextlib.contextmanager
 def started(source: Path, settings: Settings, deadline: Deadline) -> Iterator[Rendered]:
-    """Begin to render `source`: the program of a kustomization works while the caller does something else.
+    """Begin to render `source`: its program, if it has one, works while the caller does something else.
 
     The texts may be none: whether that is an error is the caller's to say. The context, and what it gives, raise
     `RenderError`, or `DeadlineExceeded`. What does not render `source` is not imported.
@@ -57,7 +57,8 @@ def started(source: Path, settings: Settings, deadline: Deadline) -> Iterator[Re
     elif kind == "helm":
         from argocd_provenance.render import helm
 
-        yield lambda: helm.render(source, root, settings, deadline)
+        with helm.started(source, root, settings, deadline) as rendered:
+            yield rendered
     else:
         from argocd_provenance.render import directory
 

@@ -4,11 +4,6 @@ Format: helm 4, ``pkg/chart/v2/dependency.go``; the digest of a lock: ``internal
 one commit gives one set of charts. A version is the lock's, or written out; a range without a lock is refused.
 """
 
-import hashlib
-import json
-import re
-import tarfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,11 +12,12 @@ import yaml
 
 from argocd_provenance.errors import RenderError
 from argocd_provenance.records import dataclass
+from argocd_provenance.regex import regex
 from argocd_provenance.render.schemas import PACKED_FILES, PACKED_SIZE
 
 # A version of semver with nothing left out; whatever else helm takes is a range.
-_VERSION = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_VERSION = regex(r"v?[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
+_NAME = regex(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _FIELDS = ("name", "version", "repository", "condition", "tags", "enabled", "import-values", "alias")
 _ALWAYS = frozenset({"name", "repository"})
 _OCI = "oci://"
@@ -97,6 +93,9 @@ def _locked(file: Path, asked: Sequence[Mapping[str, Any]]) -> dict[tuple[str, s
 
 def _digest(asked: Sequence[Mapping[str, Any]], locked: Sequence[Mapping[str, Any]]) -> str:
     """As Go marshals the two lists: fields in order, empty ones left out, and ``<``, ``>``, ``&`` escaped."""
+    import hashlib
+    import json
+
     both = [[_in_order(one) for one in listed] for listed in (asked, locked)]
     text = json.dumps(both, separators=(",", ":"), ensure_ascii=False)
     for c in "<>&\u2028\u2029":
@@ -151,6 +150,9 @@ def _vendored(folder: Path) -> Iterator[str]:
 def packed_chart(path: Path) -> tuple[str, str]:
     """Name and version of the chart in an archive; raises `RenderError` for what is none, or holds links."""
     found = None
+    import tarfile
+    import zlib
+
     try:
         with tarfile.open(path, mode="r:gz") as archive:
             for count, member in enumerate(archive):

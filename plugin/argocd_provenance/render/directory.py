@@ -55,7 +55,7 @@ def _evaluated(
     """What the files of Jsonnet among them print."""
     if not names:
         return {}
-    from argocd_provenance.render import jsonnet  # noqa: PLC0415 - most folders have none
+    from argocd_provenance.render import jsonnet  # most folders need none
 
     return jsonnet.evaluate(names, source, root, settings, deadline)
 

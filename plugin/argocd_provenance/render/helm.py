@@ -3,22 +3,22 @@
 The law: helm reads the chart folder and what we pass, and fetches nothing: what is missing in ``charts/`` we bring.
 """
 
-import os
+import contextlib
 import re
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import RenderError
-from argocd_provenance.render import privatecopy
+from argocd_provenance.regex import regex
+from argocd_provenance.render import privatecopy, process
 from argocd_provenance.render.charts import needed
-from argocd_provenance.render.dependencies import bring
 from argocd_provenance.render.process import Program, run
 from argocd_provenance.render.schemas import check_schemas
 from argocd_provenance.render.settings import Settings
 from argocd_provenance.render.substitution import substitute
+from argocd_provenance.render.temporary import temporary
 from argocd_provenance.render.valuefiles import parameter_file, value_files
 
 PROGRAM = Program("helm", "4.2.4")
@@ -33,25 +33,29 @@ _HOMES = (
     "REPOSITORY_CONFIG",
 )
 # k8s.io/apimachinery/pkg/util/version, ParseGeneric: what follows the numbers is not looked at.
-_VERSION = re.compile(r"\s*v?([0-9]+(?:\.[0-9]+)+)")
+_VERSION = regex(r"\s*v?([0-9]+(?:\.[0-9]+)+)")
 
 NAMELESS = "release-name"
 
 
-def render(source: Path, root: Path, settings: Settings, deadline: Deadline) -> Sequence[tuple[str, str]]:
-    """What ``helm template`` prints for the chart in `source`; raises `RenderError`."""
+@contextlib.contextmanager
+def started(
+    source: Path, root: Path, settings: Settings, deadline: Deadline
+) -> Iterator[Callable[[], Sequence[tuple[str, str]]]]:
+    """Start ``helm template`` of the chart in `source`; what is given returns what it printed. Both raise `RenderError`."""
     check_schemas(source)
     program = PROGRAM.find(settings.search_path)
-    with tempfile.TemporaryDirectory(prefix="argocd-provenance-") as temporary:
-        made = Path(os.path.realpath(temporary))
+    with temporary() as made:
         if missing := needed(source):
+            from argocd_provenance.render.dependencies import bring
+
             place = privatecopy.copy(root, made, deadline)
             source, root = place / source.relative_to(root), place
             bring(missing, source, root, settings.remotes, partial(_package, program, root, deadline), deadline)
             check_schemas(source)
         given = arguments(settings, *_files(source, root, settings, made))
-        text = run([program, *given], source, environment, (source, root, made), deadline)
-    return [("helm template", text)]
+        with process.started([program, *given], source, environment, (source, root, made), deadline) as printed:
+            yield lambda: [("helm template", printed())]
 
 
 def references(source: Path) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ child, under the limits of every renderer, and what it imports lies in the sourc
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from argocd_provenance.render.process import run
 from argocd_provenance.render.settings import Settings
 from argocd_provenance.render.substitution import substitute
 from argocd_provenance.render.symlinks import inside
+from argocd_provenance.render.temporary import temporary
 
 
 def evaluate(
@@ -27,10 +27,10 @@ def evaluate(
     """The objects that each of the files `names` in `source` evaluates to, as JSON; raises `RenderError`."""
     if not names:
         return {}
-    with tempfile.TemporaryDirectory(prefix="argocd-provenance-") as made:
-        request = Path(made, "request.json")
+    with temporary() as made:
+        request = made / "request.json"
         request.write_text(json.dumps(_request(names, source, root, settings)), encoding="utf-8")
-        folders = (source, root, Path(made), PACKAGES)
+        folders = (source, root, made, PACKAGES)
         printed = run(command("jsonnet", str(request)), source, lambda _: {}, folders, deadline, called="jsonnet")
     evaluated: dict[str, str] = json.loads(printed)
     return {name: _objects(name, text) for name, text in evaluated.items()}
@@ -93,7 +93,7 @@ def _blank(text: str, at: int) -> int:
 
 def _main(request: Mapping[str, Any]) -> dict[str, str]:
     """Runs in the child: what each file evaluates to."""
-    import _gojsonnet as gojsonnet  # noqa: PLC0415 - only the child needs it
+    import _gojsonnet as gojsonnet  # only the child needs it
 
     root = Path(request["root"])
     read: dict[str, bytes] = {}

@@ -117,7 +117,7 @@ def _brought(file: Path, content: dict[str, Any], name: str, bring: "Bring | Non
     if bring is not None and content.get("buildMetadata"):
         raise RenderError(f"{name!r}: buildMetadata would name our copy of a remote base", fix="leave it out")
     if found:
-        from argocd_provenance.render.edit import rewrite  # noqa: PLC0415 - for remote bases
+        from argocd_provenance.render.edit import rewrite
 
         rewrite(file, {entry: os.path.relpath(base, file.parent) for entry, (base, _) in found.items()})
     return list(found.values())

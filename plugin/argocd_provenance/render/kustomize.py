@@ -16,6 +16,7 @@ from argocd_provenance.render.process import Program
 from argocd_provenance.render.remotes import NoRemotes
 from argocd_provenance.render.settings import KustomizeOptions, Settings
 from argocd_provenance.render.substitution import substitute
+from argocd_provenance.render.temporary import temporary
 
 __all__ = ["NAMES", "PROGRAM", "started"]
 
@@ -39,13 +40,11 @@ def started(
         with _started([program, "build", str(source)], root, (source, root), settings, deadline) as printed:
             yield lambda: [("kustomize build", printed())]
         return
-    import tempfile
-
     from argocd_provenance.render import privatecopy
     from argocd_provenance.render.bases import bringer
 
-    with tempfile.TemporaryDirectory(prefix="argocd-provenance-") as made:
-        place = privatecopy.copy(root, Path(made), deadline)
+    with temporary() as made:
+        place = privatecopy.copy(root, made, deadline)
         copied = place / source.relative_to(root)
         _change(program, copied, place, settings, deadline)
         check_local(copied, place, deadline, bringer(place, settings.remotes, deadline) if bring else None)

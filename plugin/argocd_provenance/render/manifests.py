@@ -39,7 +39,7 @@ def is_manifest(name: str, text: str) -> bool:
 
 def check_json(name: str, text: str) -> None:
     """Raise `RenderError` unless `text`, of a ``.json`` file, is one object with a `kind`."""
-    import json  # noqa: PLC0415 - for who has such files
+    import json
 
     try:
         value = json.loads(text, parse_constant=_no_constant)
@@ -61,7 +61,7 @@ def _begins_as_json_object(text: str) -> bool:
     start = text.lstrip()
     if not start.startswith("{"):
         return False
-    import json  # noqa: PLC0415 - as above
+    import json
 
     try:
         value, _ = json.JSONDecoder().raw_decode(start)

@@ -5,7 +5,6 @@ is to be changed is made our own first (`own`), its links followed to the end.
 """
 
 import os
-import shutil
 from pathlib import Path
 
 from argocd_provenance.deadline import Deadline
@@ -54,4 +53,6 @@ def _one(original: str, new: str) -> None:
     try:
         os.link(original, new)
     except OSError:  # another file system, or one without links
+        import shutil
+
         shutil.copyfile(original, new)

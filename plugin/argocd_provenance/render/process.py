@@ -14,7 +14,7 @@ from argocd_provenance.errors import RenderError
 from argocd_provenance.records import dataclass
 from argocd_provenance.render.confinement import Access, Confinement
 from argocd_provenance.render.launch import Launched
-from argocd_provenance.render.supervisor import delete
+from argocd_provenance.render.temporary import temporary
 
 _STDERR_QUOTED = 1500
 
@@ -62,7 +62,7 @@ def started(
     Raises `RenderError` if it fails, and `DeadlineExceeded` once the time is over: by the context, or by what it gives.
     """
     name, program = called or Path(arguments[0]).name, Path(os.path.realpath(arguments[0]))
-    with _home() as home:
+    with temporary() as home:
         access = Access((*folders, cwd), tuple(writable), network=network)
         variables = {**_base(home), **environment(home)}
         try:
@@ -118,26 +118,6 @@ def _text(name: str, status: int | None, out: bytes, said: str) -> str:
         return out.decode()
     except UnicodeDecodeError as error:
         raise RenderError(f"{name} printed something that is not UTF-8 (byte {error.start})") from error
-
-
-@contextlib.contextmanager
-def _home() -> Iterator[Path]:
-    """A folder of our own among the temporary ones, deleted with all that is in it; raises `RenderError`."""
-    named = os.environ.get("TMPDIR", "")
-    for place in (named if named.startswith("/") else "/tmp", "/tmp", "/var/tmp"):  # noqa: S108 - in it, a new name and 0700
-        home = Path(os.path.realpath(place), f"argocd-provenance-{os.urandom(8).hex()}")
-        try:
-            home.mkdir(0o700)
-        except OSError:
-            continue
-        try:
-            yield home
-        finally:
-            delete(home)
-        return
-    raise RenderError(
-        "there is no folder for temporary files", fix="mount a volume at /tmp, or name one in the variable TMPDIR"
-    )
 
 
 def _base(home: Path) -> dict[str, str]:

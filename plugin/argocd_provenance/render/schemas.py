@@ -5,20 +5,17 @@ a file of this machine. The law: in folders, in those that links lead to, and in
 deep; what cannot be looked into is refused.
 """
 
-import json
 import os
-import re
-import tarfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from argocd_provenance.errors import RenderError
+from argocd_provenance.regex import regex
 
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 # Those that helm's reader has built in (santhosh-tekuri/jsonschema: draft.go); any other is a place to fetch.
-_DRAFT = re.compile(r"https?://json-schema\.org/(?:draft-0[467]/|draft/2019-09/|draft/2020-12/)?schema#?")
+_DRAFT = regex(r"https?://json-schema\.org/(?:draft-0[467]/|draft/2019-09/|draft/2020-12/)?schema#?")
 # helm's own limits for a chart's archive: files, and bytes unpacked (helm: pkg/chart/v2/loader/archive).
 PACKED_FILES, PACKED_SIZE = 10_000, 100 * 1024 * 1024
 _PACKED_DEPTH = 3
@@ -45,6 +42,9 @@ def check_schemas(source: Path) -> None:
 
 def _check_packed(packed: IO[bytes], name: str, depth: int = 1) -> None:
     """The schemas of a dependency that is committed as an archive, which helm unpacks in memory."""
+    import tarfile
+    import zlib
+
     try:
         with tarfile.open(fileobj=packed, mode="r:gz") as archive:
             for count, member in enumerate(archive):
@@ -63,6 +63,8 @@ def _check_packed(packed: IO[bytes], name: str, depth: int = 1) -> None:
 
 
 def _check_schema(read: Callable[[], bytes], name: str) -> None:
+    import json
+
     try:
         waiting: list[Any] = [json.loads(read())]
     except (ValueError, RecursionError, OSError) as error:

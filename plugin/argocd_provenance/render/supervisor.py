@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from argocd_provenance.offspring import adopt_orphans, die_with_parent, sweep
+from argocd_provenance.render.temporary import delete
 
 # The signal that a dead parent sends, and whoever wants the program to end.
 STOP = signal.SIGTERM
@@ -48,18 +49,6 @@ def _stay(program: int, home: Path) -> NoReturn:
         delete(home)
     finally:
         _end_as(status)
-
-
-def delete(home: Path) -> None:
-    """Delete the home of a program and all that it left there, as far as that can be; most leave nothing."""
-    try:
-        os.rmdir(home)  # noqa: PTH106 - as quick as can be
-    except FileNotFoundError:
-        pass  # the other one of us was here before
-    except OSError:
-        import shutil  # noqa: PLC0415 - three milliseconds
-
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def _ended(program: int) -> int:

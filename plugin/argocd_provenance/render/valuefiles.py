@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from argocd_provenance.errors import RenderError
+from argocd_provenance.regex import regex
 from argocd_provenance.render.settings import Settings
 from argocd_provenance.render.substitution import substitute
 from argocd_provenance.render.symlinks import inside
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_OTHER_SOURCE = re.compile(r"\$(?!\{?ARGOCD_|\$)([^/]*)")
+_SCHEME = regex(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_OTHER_SOURCE = regex(r"\$(?!\{?ARGOCD_|\$)([^/]*)")
 _MATCHES = 10_000
-_BRACES = re.compile(r"\{([^{}]*)\}")
+_BRACES = regex(r"\{([^{}]*)\}")
 
 
 def value_files(source: Path, root: Path, settings: Settings, fetch: Callable[[str], Path]) -> list[Path]:
