@@ -21,6 +21,7 @@ from argocd_provenance import __version__
 from argocd_provenance.demo.world import World
 from argocd_provenance.render import helm, kustomize
 from support.argocd import ArgoCD
+from support.otlp import collector
 from support.processes import Bench, answers, descendants, free_port, program, wait_for
 from support.resident import alive, children, resident
 
@@ -148,6 +149,18 @@ def test_the_plugins_line_renders_verifies_and_pins(container: Container, world:
 
     assert done.returncode == 0, done.stderr
     assert f"{world.registry.host}/acme/web:v1@{world.good_digest}" in done.stdout
+
+
+def test_the_image_brings_what_a_collector_is_told_with(container: Container, world: World) -> None:
+    """By the plugin's line, as user 999: the extra is there."""
+    with collector() as told:
+        config = (world.folder / "config.yaml").read_text()
+        (world.folder / "told.yaml").write_text(f"{config}otel: {{endpoint: '{told.url}', timeout: 10s}}\n")
+        mounts = ("--ro-bind", str(world.folder), str(world.folder), "--chdir", str(world.folder / "good"))
+        done = container.run(*LINES, arguments=mounts, ARGOCD_PROVENANCE_CONFIG=str(world.folder / "told.yaml"))
+
+    assert (done.returncode, "note" in done.stderr) == (0, False)
+    assert told.spans[0].name == "generate"
 
 
 def _sources(world: World) -> dict[str, Path]:
