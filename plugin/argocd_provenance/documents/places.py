@@ -6,6 +6,7 @@ names, ``[*]`` and ``..``.
 """
 
 import fnmatch
+import functools
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -71,6 +72,7 @@ class Row:
             yield _full_path(match)
 
 
+@functools.cache  # many rows have the same path
 def _steps(path: str) -> Any:
     if not path or _SIMPLE.fullmatch(path):
         return [match.groups() for match in _STEP.finditer(path)]
