@@ -551,8 +551,9 @@ def answering(answer: str, times: int = 1) -> Iterator[tuple[str, list[str]]]:
 
 
 class TestSlowness:
-    def test_headers_that_drip_end_with_the_deadline(self) -> None:
-        """A byte now and then keeps a socket alive, but not beyond the time that the run has."""
+    @pytest.mark.parametrize("way", ["direct", "forwarded", "tunnelled"])
+    def test_headers_that_drip_end_with_the_deadline(self, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+        """A byte now and then keeps a socket alive, but not beyond the time that the run has; a proxy's no longer."""
         cut = threading.Event()
         with socket.create_server(("127.0.0.1", 0)) as listening:
 
@@ -571,7 +572,12 @@ class TestSlowness:
             thread = threading.Thread(target=drip, daemon=True)
             thread.start()
             host = f"127.0.0.1:{listening.getsockname()[1]}"
-            registry = Client([], lambda _: True, Credentials(), Deadline(0.4))
+            if way != "direct":
+                for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+                    monkeypatch.setenv(name, f"http://{host}")
+                host = "registry.test"
+            settings = HostSettings(host, plain_http=way != "tunnelled")
+            registry = Client([settings], lambda _: True, Credentials(), Deadline(0.4))
             try:
                 with pytest.raises((RegistryError, DeadlineExceeded)):
                     registry.resolve(Reference.parse(f"{host}/acme/app:v1"))

@@ -58,7 +58,7 @@ class Connections:
         return found
 
     def sever(self) -> None:
-        """End all direct connections, those that somebody waits for included."""
+        """End all connections, those that somebody waits for included."""
         with self._lock:
             open_ = tuple(self._open)
         for connection in open_:
@@ -78,20 +78,22 @@ class Connections:
         secure = url.scheme == "https"
         more: dict[str, Any] = {"ssl_context": self._context(settings)} if secure else {}
         if proxy := proxy_for(url.scheme, url.netloc):
-            # A proxy that speaks TLS itself shows a certificate of the same CAs; it is never shown ours.
-            to_proxy = (
-                {"proxy_ssl_context": self._context(HostSettings(settings.host, ca_file=settings.ca_file))}
-                if proxy.lower().startswith("https://")
-                else {}
-            )
-            manager = proxy_manager(proxy, _CONNECTIONS, **to_proxy)
-            made: HTTPConnectionPool = manager.connection_from_host(
-                url.hostname, url.port, url.scheme, pool_kwargs=more
-            )
-            return made
+            return self._behind(proxy, url, settings, more)
         door = _Door(self._network, origin, self._opened)
         kind = _SecurePool if secure else _PlainPool
         return kind(url.hostname or "", url.port, maxsize=_CONNECTIONS, door=door, **more)
+
+    def _behind(
+        self, proxy: str, url: SplitResult, settings: HostSettings, more: Mapping[str, Any]
+    ) -> HTTPConnectionPool:
+        to_proxy: dict[str, Any] = {}
+        if proxy.lower().startswith("https://"):
+            # It shows a certificate of the same CAs, and is never shown ours.
+            to_proxy["proxy_ssl_context"] = self._context(HostSettings(settings.host, ca_file=settings.ca_file))
+        manager = proxy_manager(proxy, _CONNECTIONS, **to_proxy)
+        made: HTTPConnectionPool = manager.connection_from_host(url.hostname, url.port, url.scheme, pool_kwargs=more)
+        made.ConnectionCls = _heard(made.ConnectionCls, self._opened)
+        return made
 
     def _opened(self, connection: Any) -> None:
         with self._lock:
@@ -134,6 +136,17 @@ class _Door:
         if isinstance(fault, TimeoutError):
             raise ConnectTimeoutError(connection, "no connection in time") from fault
         raise NewConnectionError(connection, "no connection") from fault
+
+
+def _heard(kind: Any, opened: Callable[[Any], None]) -> Any:
+    """Connections of this kind, of each of which `opened` hears before it opens."""
+
+    class Heard(kind):  # type: ignore[misc]
+        def connect(self) -> None:
+            opened(self)
+            super().connect()
+
+    return Heard
 
 
 class _Plain(HTTPConnection):
