@@ -67,6 +67,16 @@ class TestTheCommand:
         assert begun.returncode == code
         assert f"argocd-provenance serve: cannot start {tmp_path / name}: " in err
 
+    @pytest.mark.parametrize("streams", ["2>&-", "0<&- 1>&- 2>&-"])
+    def test_starts_with_whatever_streams_there_are(self, tmp_path: Path, streams: str) -> None:
+        """Nobody may hear that nobody can serve."""
+        (tmp_path / "own").write_text("")
+        words = [*SERVE, "--socket", str(tmp_path / "own" / "socket"), "--", "sh", "-c", "exit 5"]
+
+        assert (
+            subprocess.run(["sh", "-c", f'exec "$@" {streams}', "sh", *words], timeout=60, check=False).returncode == 5
+        )
+
     def test_needs_two_dashes_before_it(self) -> None:
         """Else a mistyped option would be a command."""
         done = subprocess.run([*SERVE, "/bin/true"], capture_output=True, text=True, check=False)

@@ -146,7 +146,7 @@ class TestPlace:
 
 class TestBeside:
     def test_the_command_starts_where_no_process_can_be_made_for_us(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
         """A limit on processes is no reason to keep Argo CD's server from starting."""
 
@@ -170,7 +170,7 @@ class TestBeside:
 
         assert became.value.args == ("/bin/server", ["/bin/server", "-x"])
         assert (
-            capsys.readouterr().err
+            capfd.readouterr().err
             == "argocd-provenance serve: cannot serve beside /bin/server: Resource temporarily unavailable\n"
         )
 

@@ -32,7 +32,11 @@ def keep(command: int, arguments: list[str]) -> NoReturn:
     pause = _FIRST
     while True:
         begun = time.monotonic()
-        status = _watch(_started(arguments))
+        try:
+            status = _watch(_started(arguments))
+        except OSError as error:  # there is no process to be had, today
+            say(f"cannot be started: {error.strerror}")
+            status = 1 << 8
         _collect()
         if os.WIFEXITED(status) and os.WEXITSTATUS(status) == _REFUSED:
             _rest(None)  # nothing of what was said will change while the container lives

@@ -128,12 +128,12 @@ class _Loop:
     def _begin(self, connection: socket.socket) -> None:
         """Leave the client to a fork: nobody whom it keeps waiting is another client."""
         above = os.getpid()
+        # What it says is for the fork to hear; ours is its end.
+        self._poll.register(connection, select.EPOLLRDHUP)
         pid = os.fork()
         if not pid:
             self._become(connection, above)
         self._requests[connection.fileno()] = _Request(connection, pid)
-        # What it says is for the fork to hear; ours is its end.
-        self._poll.register(connection, select.EPOLLRDHUP)
 
     def _hang_up(self, number: int) -> None:
         """The client is gone: its work ends here."""
