@@ -1,7 +1,8 @@
 """`regex`: a regular expression that is compiled when it is first used.
 
 Python takes 0.05 to 2 ms to compile one, and a run uses a few of the hundred that its modules define. One that is no
-expression is an error at its first use, as each is used by some test.
+expression is an error at its first use, as each is used by some test. What a match names as its expression (``match.re``)
+is the compiled one, so whoever asks which one matched uses ``re.compile``.
 """
 
 import functools

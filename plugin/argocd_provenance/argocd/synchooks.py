@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 
 from argocd_provenance.documents.objects import ObjectIdentity
+from argocd_provenance.regex import regex
 from argocd_provenance.verdict import Finding
 
 WAVE = -1_000_000
@@ -25,10 +26,10 @@ _HELM_PHASES = {
     "post-install": "PostSync",
     "post-upgrade": "PostSync",
 }
-_NUMBER = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII)
+_NUMBER = regex(r"[+-]?[0-9]{1,30}", re.ASCII)
 _INT64 = 2**63
 # Kubernetes makes names by appending, so whoever has the prefix can pass for one of ours.
-_OURS = re.compile(rf"({CHECK}|{PROOF})[0-9a-f]{{8}}(-.*)?")
+_OURS = regex(rf"({CHECK}|{PROOF})[0-9a-f]{{8}}(-.*)?")
 
 
 def phases(annotations: Mapping[str, str]) -> frozenset[str]:

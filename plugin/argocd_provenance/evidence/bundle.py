@@ -4,7 +4,6 @@ protobuf-specs: protos/sigstore_bundle.proto. What protobuf's JSON leaves out (z
 that the schema does not know are refused, since what we do not understand we cannot have checked.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from argocd_provenance.evidence import envelope, strict_json
 from argocd_provenance.evidence.limits import LATEST, MAX_CONTENT, MAX_HASHES, MAX_TIMESTAMPS
 from argocd_provenance.evidence.parts import Candidate, InclusionProof, LogEntry, MessageDigest
 from argocd_provenance.evidence.rejections import Refused
+from argocd_provenance.regex import regex
 
 _VERSIONS = {
     "application/vnd.dev.sigstore.bundle+json;version=0.1": 1,
@@ -19,7 +19,7 @@ _VERSIONS = {
     "application/vnd.dev.sigstore.bundle+json;version=0.3": 3,
     "application/vnd.dev.sigstore.bundle.v0.3+json": 3,
 }
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
+_NUMBER = regex(r"0|[1-9][0-9]{0,18}")
 _SIGNER_MEMBERS = {"publicKey", "x509CertificateChain", "certificate"}
 _ENTRY_MEMBERS = {"logIndex", "logId", "kindVersion", "integratedTime", "inclusionPromise", "inclusionProof"}
 _PROOF_MEMBERS = {"logIndex", "rootHash", "treeSize", "hashes", "checkpoint"}

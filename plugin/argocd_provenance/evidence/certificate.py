@@ -3,7 +3,6 @@
 Law: a certificate names one identity and one issuer, or it names nobody.
 """
 
-import re
 from collections.abc import Mapping
 
 from cryptography import x509
@@ -13,13 +12,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from argocd_provenance.evidence.limits import MAX_CERTIFICATE, MAX_IDENTITY
 from argocd_provenance.evidence.rejections import Refused
 from argocd_provenance.evidence.values import Certificate
+from argocd_provenance.regex import regex
 
 FULCIO = "1.3.6.1.4.1.57264.1."
 GITHUB = "https://token.actions.githubusercontent.com"
 GITHUB_RELEASES = "https://dotcom.releases.github.com"
 """Who signs what an immutable release holds (`gh release verify`); it counts as its own issuer."""
 _USERNAME = FULCIO + "7"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL = regex(r"[\x00-\x1f\x7f-\x9f]")
 _RAW_ARCS = range(1, 7)
 """The oldest extensions hold bare text, the others a DER UTF8String."""
 

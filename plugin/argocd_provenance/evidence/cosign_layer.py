@@ -5,7 +5,6 @@ cosign: specs/SIGNATURE_SPEC.md, pkg/oci/static/signature.go, pkg/cosign/bundle/
 """
 
 import hashlib
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from argocd_provenance.evidence.limits import LATEST, MAX_ANNOTATION, MAX_CONTEN
 from argocd_provenance.evidence.parts import Candidate, Envelope, LogEntry
 from argocd_provenance.evidence.pem import one_block
 from argocd_provenance.evidence.rejections import Refused
+from argocd_provenance.regex import regex
 
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 DSSE = "application/vnd.dsse.envelope.v1+json"
@@ -21,7 +21,7 @@ _SIGNATURE = "dev.cosignproject.cosign/signature"
 _CERTIFICATE = "dev.sigstore.cosign/certificate"
 _ENTRY = "dev.sigstore.cosign/bundle"
 _TIMESTAMP = "dev.sigstore.cosign/rfc3161timestamp"
-_LOG_ID = re.compile(r"[0-9a-f]{64}")
+_LOG_ID = regex(r"[0-9a-f]{64}")
 
 
 def read(descriptor: Mapping[str, Any], content: bytes, source: str) -> Candidate:

@@ -2,11 +2,11 @@
 
 import base64
 import binascii
-import re
 
 from argocd_provenance.evidence.rejections import Refused
+from argocd_provenance.regex import regex
 
-_BLOCK = re.compile(r"\s*-----BEGIN ([A-Z0-9 ]+)-----\s([A-Za-z0-9+/=\s]+)-----END \1-----\s*")
+_BLOCK = regex(r"\s*-----BEGIN ([A-Z0-9 ]+)-----\s([A-Za-z0-9+/=\s]+)-----END \1-----\s*")
 
 
 def labelled(pem: str) -> tuple[str, bytes] | None:

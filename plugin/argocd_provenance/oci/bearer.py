@@ -20,6 +20,7 @@ from argocd_provenance.oci.settings import Endpoint, hostname, is_loopback
 from argocd_provenance.oci.strictjson import NotJSONError, read_object
 from argocd_provenance.oci.transport import Transport
 from argocd_provenance.records import dataclass, field
+from argocd_provenance.regex import regex
 
 # Registries whose token server is on another host.
 _REALMS = {
@@ -33,8 +34,8 @@ _HEADER = 8 * 1024
 _TOKEN = 64 * 1024
 _SECONDS = 60.0  # the specification's, where `expires_in` is absent
 _MARGIN = 5.0  # a token is not sent when it could end on the way
-_PARAMETER = re.compile(r'\s*,?\s*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
-_SCHEME = re.compile(r"\s*,?\s*([A-Za-z0-9_-]+)(?:\s+|$|(?=,))")
+_PARAMETER = regex(r'\s*,?\s*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+_SCHEME = regex(r"\s*,?\s*([A-Za-z0-9_-]+)(?:\s+|$|(?=,))")
 
 
 @dataclass(frozen=True, slots=True)

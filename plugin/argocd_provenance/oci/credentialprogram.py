@@ -9,7 +9,6 @@ Source: docker/docker-credential-helpers, ``client/command.go`` and ``credential
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -18,10 +17,11 @@ from collections.abc import Mapping
 from argocd_provenance.errors import Unauthorized
 from argocd_provenance.oci.credential import Credential
 from argocd_provenance.oci.strictjson import NotJSONError, read_object
+from argocd_provenance.regex import regex
 
 SECONDS = 10.0
 _ANSWER = 64 * 1024
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NAME = regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # What the programs print for a server that they do not know; it is no fault (credentials/error.go).
 _UNKNOWN = b"credentials not found in native keychain"
 

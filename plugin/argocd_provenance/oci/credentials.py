@@ -10,7 +10,6 @@ Formats: docker/cli, ``cli/config/configfile/file.go``; kubernetes, ``pkg/creden
 import base64
 import binascii
 import fnmatch
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -22,12 +21,13 @@ from argocd_provenance.oci.reference import Repository, registry_host
 from argocd_provenance.oci.settings import Endpoint, HostSettings, endpoints
 from argocd_provenance.oci.strictjson import NotJSONError, read_object
 from argocd_provenance.records import dataclass, field
+from argocd_provenance.regex import regex
 
 Kind = Literal["password", "identity token", "credential helper", "password file"]
 
 _HUB = "https://index.docker.io/v1/"
 _LONGEST_SECRET = 64 * 1024
-_KEY = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9*?_.-]+)(:[0-9]{1,5})?")
+_KEY = regex(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9*?_.-]+)(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,10 @@ from argocd_provenance.oci.reference import Digest, Repository
 from argocd_provenance.oci.remembered import Remembered
 from argocd_provenance.oci.replies import Reply, error_codes, misbehaved, refused
 from argocd_provenance.oci.settings import Endpoint
+from argocd_provenance.regex import regex
 
 _PAGES = 16
-_LINK = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
+_LINK = regex(r'<([^>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
 # What a registry that has the Referrers API says of a repository or digest: it is no word about the API.
 _ABOUT_CONTENT = frozenset({"NAME_UNKNOWN", "NAME_INVALID", "MANIFEST_UNKNOWN", "DIGEST_INVALID"})
 

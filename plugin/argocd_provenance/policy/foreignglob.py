@@ -4,14 +4,13 @@ policy-controller: pkg/apis/glob/glob.go. A glob sees the name of the image with
 exact name matches no tag. Stricter or kinder here: both sides spell Docker Hub one way, and the tag stays visible.
 """
 
-import re
-
 from argocd_provenance.oci.reference import registry_host
 from argocd_provenance.policy.imagepatterns import Image, ImagePattern
 from argocd_provenance.policy.patterns import BadPatternError, Glob
 from argocd_provenance.records import dataclass
+from argocd_provenance.regex import regex
 
-_ALLOWED = re.compile(r"[a-zA-Z0-9\-_:/*.@]+")
+_ALLOWED = regex(r"[a-zA-Z0-9\-_:/*.@]+")
 _HUB = "index.docker.io/"
 
 

@@ -1,6 +1,5 @@
 """`key` of an authority: a public key from the policy, a Secret or a KMS, and the hash that it signs with."""
 
-import re
 from typing import Literal
 
 from argocd_provenance.evidence.values import KeyAnchor
@@ -8,12 +7,13 @@ from argocd_provenance.operatorfile import Field
 from argocd_provenance.policy.fields import Reading, operator_file, public_key
 from argocd_provenance.policy.model import MixedDomain
 from argocd_provenance.policy.signers import DEFAULT_DOMAIN, KeySigner
+from argocd_provenance.regex import regex
 
 _SOURCES = ("data", "secretRef", "kms")
 _HASHES: tuple[Literal["sha256", "sha224", "sha384", "sha512"], ...] = ("sha256", "sha224", "sha384", "sha512")
 _SCHEMES = ("awskms://", "azurekms://", "gcpkms://", "hashivault://", "k8s://")
 # policy-controller: validateAWSKMS; other spellings need more than the reference.
-_AWS = re.compile(r"awskms://([^/]+:[0-9]+)?/arn:[^:/]+:[^:/]+:[^:/]*:[^:/]*:(key|alias)/.+")
+_AWS = regex(r"awskms://([^/]+:[0-9]+)?/arn:[^:/]+:[^:/]+:[^:/]*:[^:/]*:(key|alias)/.+")
 _SECRET_NAMESPACE = "cosign-system"  # noqa: S105 - the controller's own namespace, and no secret
 
 

@@ -4,9 +4,9 @@ actions/toolkit, packages/attest: since 1.3.0 (June 2024) ``builder.id`` is the 
 is one of GitHub's own; before, it was the kind of runner.
 """
 
-import re
+from argocd_provenance.regex import regex
 
-_RUNNER = re.compile(r"github\\?\.com/actions/runner\b")
+_RUNNER = regex(r"github\\?\.com/actions/runner\b")
 _BUILD_TYPE = "https://slsa-framework.github.io/github-actions-buildtypes/workflow/v1"
 
 BUILDER_ADVICE = (

@@ -5,7 +5,6 @@ them must be that image, by digest or by repository. Of several statements about
 and of two that are equally new the one that accepts nothing.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -14,8 +13,9 @@ from urllib.parse import parse_qs, unquote
 from argocd_provenance.evidence.values import Evidence
 from argocd_provenance.policy.imagepatterns import Image
 from argocd_provenance.records import dataclass
+from argocd_provenance.regex import regex
 
-_TYPE = re.compile(r"https://openvex\.dev/ns(/v[0-9.]{1,10})?")
+_TYPE = regex(r"https://openvex\.dev/ns(/v[0-9.]{1,10})?")
 _ACCEPTED = frozenset({"not_affected", "fixed"})
 _OLDEST = datetime.min.replace(tzinfo=UTC)
 

@@ -5,7 +5,6 @@ format: prometheus/docs, ``instrumenting/exposition_formats.md``.
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
@@ -14,6 +13,7 @@ from argocd_provenance.errors import InvalidReference
 from argocd_provenance.oci import tally
 from argocd_provenance.oci.reference import Reference
 from argocd_provenance.records import dataclass, field
+from argocd_provenance.regex import regex
 from argocd_provenance.report.model import EXIT_CODES, ImageReport, Report
 from argocd_provenance.verdict import CODES, Outcome
 
@@ -54,7 +54,7 @@ METRICS: Mapping[str, Metric] = {
     "last_run_timestamp_seconds": Metric("gauge", "When a run ended last, by verdict.", {"verdict": EXIT_CODES}),
 }  # fmt: skip
 # Nothing larger could be counted in this world, and nothing else did we write: no sign, no infinity, no blanks.
-_VALUE = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e[+-][0-9]{2})?")
+_VALUE = regex(r"[0-9]{1,20}(\.[0-9]{1,20})?(e[+-][0-9]{2})?")
 
 
 @dataclass(frozen=True, slots=True)

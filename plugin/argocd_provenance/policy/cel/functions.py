@@ -10,17 +10,18 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from argocd_provenance.policy.cel.values import CelError, CelType, Duration, Timestamp, checked, kind
+from argocd_provenance.regex import regex
 
 Spend = Callable[[int], None]
 _RFC3339 = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
-_DURATION = re.compile(r"([+-]?)((?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|ms|s|m|h))+")
-_PART = re.compile(r"([0-9]*)\.?([0-9]*)(ns|us|µs|ms|s|m|h)")
+_DURATION = regex(r"([+-]?)((?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|ms|s|m|h))+")
+_PART = regex(r"([0-9]*)\.?([0-9]*)(ns|us|µs|ms|s|m|h)")
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
-_OFFSET = re.compile(r"([+-]?)([0-9]{2}):([0-9]{2})")
-_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
-_DOUBLE = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
+_OFFSET = regex(r"([+-]?)([0-9]{2}):([0-9]{2})")
+_INTEGER = regex(r"[+-]?[0-9]{1,20}")
+_DOUBLE = regex(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BEGIN, _END = -62135596800 * 10**9, 253402300800 * 10**9 - 1
 _LONGEST = 315576000000 * 10**9

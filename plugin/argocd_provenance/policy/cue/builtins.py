@@ -3,13 +3,13 @@
 cue: pkg/time, pkg/list, pkg/struct, pkg/strings.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from argocd_provenance.policy.cue.syntax import Number
 from argocd_provenance.policy.cue.values import Undecided, type_of
+from argocd_provenance.regex import regex
 
 CONSTANTS: Mapping[str, str] = {
     "time.RFC3339": "2006-01-02T15:04:05Z07:00",
@@ -19,7 +19,7 @@ FUNCTIONS: Mapping[str, int] = {"len": 1, "time.Parse": 2}
 """Functions of values, by the number of their arguments."""
 
 _MAX_HOUR, _MAX_MINUTE = 23, 59
-_TIME = re.compile(
+_TIME = regex(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))"
 )
 

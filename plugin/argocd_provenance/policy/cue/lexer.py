@@ -9,13 +9,14 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from argocd_provenance.policy.cue.syntax import CueError, Number
+from argocd_provenance.regex import regex
 
 Kind = Literal["name", "string", "number", "symbol", "comma", "end"]
 
 _MAX_DIGITS = 100
 _SYMBOLS = ("...", "_|_", "<-", "<=", ">=", "==", "!=", "=~", "!~", "&&", "||", *"{}[]():,.&|<>!*+-?")
 # Spaces and comments, which are never given back, and one token: policies of a thousand texts are read in one match each.
-_TOKEN = re.compile(
+_TOKEN = regex(
     rf"""(?:[ \t\r]|//[^\n]*+)*+(?:
     (?P<newline>\n)
     |(?P<end>\Z)
@@ -27,7 +28,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
+_ESCAPE = regex(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "/": "/", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _REFUSED = {
     "'": "a text of bytes",

@@ -1,7 +1,5 @@
 """CUE text as a tree, or a `CueError` that names the construct which is not read here."""
 
-import re
-
 from argocd_provenance.policy.cue.lexer import Token, tokens
 from argocd_provenance.policy.cue.syntax import (
     All,
@@ -22,12 +20,13 @@ from argocd_provenance.policy.cue.syntax import (
     Type,
     Value,
 )
+from argocd_provenance.regex import regex
 
 PACKAGES = ("time", "list", "struct", "strings")
 
 _MAX_CHARACTERS = 64 * 1024
 # What CUE refuses or drops, and what nobody sees.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ud800-\udfff\ufffe\uffff]|\r(?!\n)")
+_CONTROL = regex(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ud800-\udfff\ufffe\uffff]|\r(?!\n)")
 _MAX_DEPTH = 64
 _TYPES = frozenset({"string", "int", "float", "number", "bool", "bytes", "_"})
 _WORDS = {"true": True, "false": False, "null": None}
