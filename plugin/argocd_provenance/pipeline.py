@@ -14,6 +14,7 @@ from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import DeadlineExceeded, InvalidReference, RegistryError
 from argocd_provenance.evidence.artifact import Artifact
 from argocd_provenance.evidence.candidate import parse_bundle, parse_layer
+from argocd_provenance.evidence.found import Found, Spot
 from argocd_provenance.evidence.parts import Candidate
 from argocd_provenance.evidence.values import Anchor, Evidence, Rejected
 from argocd_provenance.oci.gathered import NOTHING, Gathered, Place, Wanted
@@ -63,6 +64,21 @@ class Verifier(Protocol):
 
     def verify(self, candidate: Candidate, anchor: Anchor, artifact: Artifact) -> Evidence | Rejected:
         """What `candidate` proves to who trusts `anchor`; never raises on what an attacker wrote."""
+
+
+class Recollection(Protocol):
+    """What a run knows of earlier runs, and may believe still. Nothing is asked of anybody; may raise `RegistryError`."""
+
+    def digest(self, reference: Reference) -> Digest | None:
+        """What `reference` stands for; None where its registry must be asked."""
+
+    def found(
+        self, repository: Repository, subject: Digest, place: Place, tag_prefix: str, anchors: Sequence[Anchor]
+    ) -> Found | None:
+        """What was found at one place by who trusts `anchors`; None where the registry must be asked."""
+
+    def keep(self, spot: Spot, anchors: Sequence[Anchor], found: Found) -> None:
+        """Remember what was found just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +151,23 @@ class _Collected:
         return evidence, [r for place in places for r in self.rejected.get(place, ())]
 
 
+class _Groups:
+    """References by what they stand for; those that stand for nothing that is asked about are decided at once."""
+
+    def __init__(self, run: "Run", decided: dict[str, Decided]) -> None:
+        self._run, self._decided = run, decided
+        self.found: dict[tuple[Repository, Digest], list[_Resolved]] = {}
+
+    def add(self, resolved: _Resolved | Decided | None) -> None:
+        """Put `resolved` where it belongs; None: the run was not told."""
+        if isinstance(resolved, Decided):
+            self._decided[resolved.written] = resolved
+        elif resolved is not None and resolved.digest is None:
+            self._decided[resolved.reference.written] = self._run.answer_without_evidence(resolved)
+        elif resolved is not None and resolved.digest is not None:
+            self.found.setdefault((resolved.reference.repository, resolved.digest), []).append(resolved)
+
+
 class Run:
     """One run: `decide` takes all references that stand in the documents, or on the command line."""
 
@@ -145,8 +178,9 @@ class Run:
         verifier: Callable[[], Verifier],
         deadline: Deadline,
         progress: Callable[[int, int], None],
+        recollection: Recollection | None = None,
     ) -> None:
-        self._rules, self._registry = rules, registry
+        self._rules, self._registry, self._recollection = rules, registry, recollection
         self._index = PolicyIndex(rules.policies)
         self._deadline, self._progress = deadline, progress
         self._make_verifier = verifier
@@ -155,28 +189,46 @@ class Run:
     def decide(self, written: Iterable[str]) -> dict[str, Decided]:
         """What is decided about each distinct text in `written`; what the time did not suffice for is undecided."""
         texts = tuple(dict.fromkeys(written))
+        decided = self._remembered(texts)
+        self._progress(len(decided), len(texts))
+        if len(decided) < len(texts):
+            self._ask(texts, decided)
+        return {text: decided.get(text) or self._unfinished(text) for text in texts}
+
+    def _remembered(self, texts: Sequence[str]) -> dict[str, Decided]:
+        """What earlier runs know enough of to decide it: here, for threads cost more than all of it."""
+        if self._recollection is None:
+            return {}
         decided: dict[str, Decided] = {}
+        groups = _Groups(self, decided)
+        for text in texts:
+            resolved = self._resolve(text, self._recollection.digest)
+            if resolved is not None:
+                groups.add(resolved)
+        for key, asked in groups.found.items():
+            self._prepare([one.reference.written for one in asked])
+            answers = self._examine(*key, asked, asking=False)
+            decided.update((answer.written, answer) for answer in answers)
+        return decided
+
+    def _ask(self, texts: Sequence[str], decided: dict[str, Decided]) -> None:
+        """Decide about all of `texts` that is not in `decided` yet, side by side, and add it there."""
         pool = ThreadPoolExecutor(WORKERS)
         try:
-            resolving = [pool.submit(self._resolve, text) for text in texts]
-            self._prepare(texts)
-            groups: dict[tuple[Repository, Digest], list[_Resolved]] = {}
+            left = [text for text in texts if text not in decided]
+            resolving = [pool.submit(self._resolve, text, self._registry.resolve) for text in left]
+            self._prepare(left)
+            groups = _Groups(self, decided)
             for resolved in self._finished(resolving):
-                if isinstance(resolved, Decided):
-                    decided[resolved.written] = resolved
-                elif resolved.digest is None:
-                    decided[resolved.reference.written] = self._answer(resolved, _Collected(), {})
-                else:
-                    groups.setdefault((resolved.reference.repository, resolved.digest), []).append(resolved)
+                groups.add(resolved)
                 self._progress(len(decided), len(texts))
-            examining = [pool.submit(self._examine, *key, asked) for key, asked in groups.items()]
+            examining = [pool.submit(self._examine, *key, asked) for key, asked in groups.found.items()]
             for answers in self._finished(examining):
                 decided.update((answer.written, answer) for answer in answers)
                 self._progress(len(decided), len(texts))
         finally:
             # A thread that a registry holds up past every limit must not hold up the answer.
             pool.shutdown(wait=False, cancel_futures=True)
-        return {text: decided.get(text) or self._unfinished(text) for text in texts}
 
     def _finished(self, futures: Sequence[Future[T]]) -> Iterator[T]:
         """The results in the order in which they come, until the deadline and a little longer has passed."""
@@ -198,7 +250,7 @@ class Run:
 
     def _prepare(self, written: Iterable[str]) -> None:
         """Make the verifier here, in the main thread, while others wait for the network: its import is slow."""
-        if any(self._needs_evidence(text) for text in written):
+        if not self._verifier.done() and any(self._needs_evidence(text) for text in written):
             self._verifier.set_result(self._make_verifier())
 
     def _needs_evidence(self, written: str) -> bool:
@@ -215,8 +267,11 @@ class Run:
             return Coverage(known.policies)
         return cover(self._index, reference, digest, rules.application, rules.carriers.get(reference.written))
 
-    def _resolve(self, written: str) -> _Resolved | Decided:
-        """The digest and the policies of a reference; no request where neither could matter."""
+    def _resolve(self, written: str, resolve: Callable[[Reference], Digest | None]) -> "_Resolved | Decided | None":
+        """The digest and the policies of a reference; no question where neither could matter.
+
+        None where `resolve` does not know the digest.
+        """
         try:
             reference = Reference.parse(written)
         except InvalidReference as error:
@@ -227,30 +282,41 @@ class Run:
         idle = not coverage.policies and (coverage.out_of_scope or self._rules.unmatched != "pin")
         if digest is None and (coverage.awaits_digest or not idle):
             try:
-                digest = self._registry.resolve(reference)
+                digest = resolve(reference)
             except (RegistryError, DeadlineExceeded) as error:
                 return Decided(written, self._undecided(coverage, fault(error)))
-            coverage = self._cover(reference, digest)
+            if digest is None:
+                return None
+            if coverage.awaits_digest:
+                coverage = self._cover(reference, digest)
         return _Resolved(reference, digest, coverage)
 
     def _undecided(self, coverage: Coverage, finding: Finding) -> Decision:
         # A policy that asks for a digest may cover it too, and nobody knows how strict that one is.
         return undecided(finding, coverage.policies, enforce=self._rules.enforce or coverage.awaits_digest)
 
-    def _examine(self, repository: Repository, digest: Digest, asked: Sequence[_Resolved]) -> list[Decided]:
-        """Gather and verify, place by place, until every reference in `asked` is settled."""
+    def _examine(
+        self, repository: Repository, digest: Digest, asked: Sequence[_Resolved], *, asking: bool = True
+    ) -> list[Decided]:
+        """Gather and verify, place by place, until every reference in `asked` is settled.
+
+        Without `asking` of what is remembered alone, and no answers where that does not suffice.
+        """
         policies = tuple({policy.origin: policy for one in asked for policy in one.coverage.policies}.values())
         collected = _Collected()
         thorough = any(policy.thorough for policy in policies)
         subjects: dict[str, _Subjects] = {}
         answers = []
         try:
+            if not asking and any(policy.platforms.kind != "index" for policy in policies):
+                return []
             subjects = self._subjects(repository, digest, policies)
             answers = [self._answer(one, collected, subjects) for one in asked]
             for subject, source, place in _steps(subjects, policies):
                 if not thorough and all(answer.decision.settled for answer in answers):
                     break
-                self._look(repository, subject, source, place, policies, collected)
+                if not self._look(repository, subject, source, place, policies, collected, asking=asking):
+                    return []
                 answers = [self._answer(one, collected, subjects) for one in asked]
         except (RegistryError, DeadlineExceeded) as error:
             collected.faults.append(fault(error))
@@ -272,16 +338,34 @@ class Run:
         place: Place,
         policies: Sequence[Policy],
         collected: _Collected,
-    ) -> None:
-        """Fetch what hangs on `subject` at one place, and verify it for every trust anchor that `policies` name."""
-        gathered = self._registry.gather(
-            source.repository or repository, subject, place, tag_prefix=source.tag_prefix, wanted=_wanted(policies)
-        )
-        collected.notes += gathered.notes
-        collected.faults += [fault(error) for error in gathered.faults]
-        proved = collected.evidence.setdefault((subject, source), [])
-        refused = collected.rejected.setdefault((subject, source), [])
+        *,
+        asking: bool,
+    ) -> bool:
+        """Collect what is known of one place for the trust anchors that `policies` name; whether it is (always, when `asking`)."""
+        where = source.repository or repository
         anchors = tuple(dict.fromkeys(anchor for policy in policies for anchor in policy.anchors()))
+        found = None
+        if self._recollection is not None:
+            found = self._recollection.found(where, subject, place, source.tag_prefix, anchors)
+        if found is None and not asking:
+            return False
+        if found is None:
+            wanted = _wanted(policies)
+            gathered = self._registry.gather(where, subject, place, tag_prefix=source.tag_prefix, wanted=wanted)
+            collected.faults += [fault(error) for error in gathered.faults]
+            found = self._verified(gathered, subject, anchors)
+            if self._recollection is not None and gathered.lists and not gathered.faults:
+                spot = Spot(where, subject, place, source.tag_prefix, gathered.lists)
+                self._recollection.keep(spot, anchors, found)
+        collected.notes += found.notes
+        collected.evidence.setdefault((subject, source), []).extend(found.evidence)
+        collected.rejected.setdefault((subject, source), []).extend(found.rejected)
+        return True
+
+    def _verified(self, gathered: Gathered, subject: Digest, anchors: Sequence[Anchor]) -> Found:
+        """All that was `gathered`, verified for every one of `anchors`."""
+        proved: list[Evidence] = []
+        refused: list[Rejected] = []
         for attachment in gathered.attachments:
             if attachment.kind == "layer":
                 candidate = parse_layer(attachment.descriptor, attachment.content, attachment.source)
@@ -295,6 +379,11 @@ class Run:
             proved += good
             # An anchor that is not meant for this candidate refuses it; only what no anchor proves is worth a word.
             refused += [] if good else [result for result in results if isinstance(result, Rejected)]
+        return Found(tuple(proved), tuple(refused), gathered.notes)
+
+    def answer_without_evidence(self, one: _Resolved) -> Decided:
+        """What is decided about a reference of which nothing is asked: no policy, and no digest."""
+        return self._answer(one, _Collected(), {})
 
     def _answer(self, one: _Resolved, collected: _Collected, subjects: Mapping[str, _Subjects]) -> Decided:
         judged = [

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from argocd_provenance.cache.store import ENTRY_LIMIT, StoreError
@@ -25,6 +25,7 @@ _HOUR = 3600
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS entry (name BLOB PRIMARY KEY, used INTEGER NOT NULL, content BLOB NOT NULL) STRICT"
 )
+_GET = "SELECT used, content FROM entry WHERE name = ?"
 # What a run with an honest file needs of SQLite's virtual machine is far below; a file made to keep us busy is not.
 _STEPS, _MOST_STEPS = 100_000, 200
 
@@ -42,8 +43,12 @@ class Disk:
 
     def get(self, name: bytes) -> bytes | None:
         """What lies under `name`."""
-        with self._guarded() as connection:
-            row = connection.execute("SELECT used, content FROM entry WHERE name = ?", (name,)).fetchone()
+        with self._lock:
+            self._steps = 0
+            try:
+                row = self._connection.execute(_GET, (name,)).fetchone()
+            except sqlite3.DatabaseError as error:
+                raise self._broken(error) from None
         if row is None or not isinstance(row[1], bytes):
             return None
         if row[0] != self._now:
@@ -53,19 +58,26 @@ class Disk:
     def put(self, entries: Mapping[bytes, bytes]) -> None:
         """Keep `entries`, and throw away what was used longest ago where they do not fit."""
         rows = [(name, self._now, content) for name, content in entries.items()]
-        with self._guarded() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._lock:
+            self._steps = 0
             try:
-                self._make_room(connection, sum(map(len, entries.values())))
-                connection.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)", rows)
-                touched = [(self._now, name) for name in self._touched]
-                connection.executemany("UPDATE entry SET used = ? WHERE name = ?", touched)
-                connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-                raise
+                self._write(self._connection, rows)
+            except sqlite3.DatabaseError as error:
+                raise self._broken(error) from None
         self._touched.clear()
+
+    def _write(self, connection: sqlite3.Connection, rows: Sequence[tuple[bytes, int, bytes]]) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._make_room(connection, sum(len(content) for _, _, content in rows))
+            connection.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)", rows)
+            touched = [(self._now, name) for name in self._touched]
+            connection.executemany("UPDATE entry SET used = ? WHERE name = ?", touched)
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -159,17 +171,11 @@ class Disk:
         self._steps += 1
         return self._steps > _MOST_STEPS
 
-    @contextlib.contextmanager
-    def _guarded(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for one thread at a time; faults of SQLite as `StoreError`."""
-        with self._lock:
-            self._steps = 0
-            try:
-                yield self._connection
-            except sqlite3.OperationalError as error:
-                raise StoreError(f"{self._folder / FILE}: {error}") from None
-            except sqlite3.DatabaseError as error:
-                self._connection.close()
-                with contextlib.suppress(OSError), self._alone():
-                    self._discard()
-                raise StoreError(f"{self._folder / FILE}: {error}; it is thrown away") from None
+    def _broken(self, error: sqlite3.DatabaseError) -> StoreError:
+        """What to say of a fault of SQLite; a file that is none is thrown away."""
+        if isinstance(error, sqlite3.OperationalError):
+            return StoreError(f"{self._folder / FILE}: {error}")
+        self._connection.close()
+        with contextlib.suppress(OSError), self._alone():
+            self._discard()
+        return StoreError(f"{self._folder / FILE}: {error}; it is thrown away")

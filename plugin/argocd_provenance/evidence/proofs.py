@@ -8,6 +8,7 @@ of them and nothing is known. No verdict is in it, and no word about which image
 import hashlib
 import importlib.util
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +16,15 @@ from typing import Any
 
 from argocd_provenance import __version__
 from argocd_provenance.cache.memory import Memory
+from argocd_provenance.evidence.found import Found, Reopened, Spot, reopened, spelled
 from argocd_provenance.evidence.parts import Candidate
 from argocd_provenance.evidence.rejections import REJECTIONS
 from argocd_provenance.evidence.trust import TrustDomain
 from argocd_provenance.evidence.values import Anchor, Certificate, KeyAnchor
 from argocd_provenance.records import dataclass, replace
+
+Trusted = Sequence[tuple[Anchor, TrustDomain | None]]
+"""Trust anchors, each with the trust domain that it leans on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class Proofs:
 
     def __init__(self, memory: Memory | None = None) -> None:
         self._memory = memory
+        self._roots: dict[TrustDomain, str] = {}
 
     def recall(self, candidate: Candidate, anchor: Anchor, domain: TrustDomain | None) -> Proved | Refusal | None:
         """What was found about `candidate` before; None where nothing was."""
@@ -57,6 +63,18 @@ class Proofs:
         """Remember what cryptography said about `candidate`."""
         if self._memory is not None and _rememberable(candidate):
             self._memory.keep(self._question(candidate, anchor, domain), _spelled(found))
+
+    def recall_spot(self, spot: Spot, trusted: Trusted) -> Reopened | None:
+        """What was found at `spot` before, for who trusts all of `trusted`; None where that is not known."""
+        if self._memory is None:
+            return None
+        found = self._memory.recall(self._about_spot(spot, trusted))
+        return reopened(found.answer, [anchor for anchor, _ in trusted]) if found is not None else None
+
+    def keep_spot(self, spot: Spot, trusted: Trusted, found: Found) -> None:
+        """Remember what was found at `spot`."""
+        if self._memory is not None:
+            self._memory.keep(self._about_spot(spot, trusted), spelled(found, [anchor for anchor, _ in trusted]))
 
     def knows_root(self, root: bytes, requires: frozenset[str]) -> bool:
         """Whether the trusted root `root` was found sound before, for those who require this of it."""
@@ -71,11 +89,22 @@ class Proofs:
         # Every part counts, not the bundle's bytes alone: what cosign signs stands in annotations beside the layer. The
         # place it was found at proves nothing and is left out.
         parts = _digest(repr(replace(candidate, source="")).encode())
+        return ("proof", self._verifier, parts, *self._trust(anchor, domain))
+
+    def _about_spot(self, spot: Spot, trusted: Trusted) -> tuple[str, ...]:
+        where = (spot.repository.host, spot.repository.path, spot.subject.text, spot.place, spot.tag_prefix)
+        asked = [part for anchor, domain in trusted for part in ("anchor", *self._trust(anchor, domain))]
+        return ("spot", self._verifier, *where, *spot.lists, *asked)
+
+    def _trust(self, anchor: Anchor, domain: TrustDomain | None) -> tuple[str, ...]:
         key = ""
         if isinstance(anchor, KeyAnchor):
             key = f"{anchor.spki.hex()} log={anchor.log} stamped={anchor.stamped} hash={anchor.hash}"
-        root, requires = (_digest(domain.root), sorted(domain.requires)) if domain is not None else ("", [])
-        return ("proof", self._verifier, parts, key, root, *requires)
+        if domain is None:
+            return (key, "")
+        if domain not in self._roots:
+            self._roots[domain] = _digest(domain.root)
+        return (key, self._roots[domain], *sorted(domain.requires))
 
     def _about_root(self, root: bytes, requires: frozenset[str]) -> tuple[str, ...]:
         return ("sound root", self._verifier, _digest(root), *sorted(requires))
@@ -86,7 +115,7 @@ class Proofs:
         spec = importlib.util.find_spec("sigstore")
         places = spec.submodule_search_locations if spec is not None else None
         site = Path(next(iter(places))).parent if places else Path("/nonexistent")
-        return "\n".join((__version__, *sorted(path.name for path in site.glob("*.dist-info"))))
+        return _digest("\n".join((__version__, *sorted(path.name for path in site.glob("*.dist-info")))).encode())
 
 
 def _rememberable(candidate: Candidate) -> bool:

@@ -118,3 +118,5 @@ class Rejected:
     claimed_identity: str = ""
     """Who it claims to be by; unproved, for messages only."""
     claimed_predicate_type: str = ""
+    lasting: bool = field(default=True, compare=False)
+    """False where something unexpected went wrong, which the next run may not meet."""

@@ -1,16 +1,18 @@
 """The one place where evidence is made: a candidate, a trust anchor and an artifact give `Evidence` or `Rejected`.
 
-Law: every `Evidence` went through `Verifier.verify`, and whatever goes wrong on the way is a `Rejected`. What cryptography
-proves may be known from an earlier run (`proofs`); what was signed is read afresh each time, about this very artifact.
+Law: every `Evidence` went through `Verifier.verify`, in this run or in an earlier one that sealed it (`proofs`), and
+whatever goes wrong on the way is a `Rejected`. A verdict is never remembered.
 """
 
 import threading
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from argocd_provenance.records import replace
+from typing import TYPE_CHECKING, Any
 
 from argocd_provenance.errors import Error, OperatorError
 from argocd_provenance.evidence import statement, trust
 from argocd_provenance.evidence.artifact import Artifact
+from argocd_provenance.evidence.found import Found, Spot
 from argocd_provenance.evidence.parts import Candidate, LogEntry
 from argocd_provenance.evidence.proofs import Proofs, Proved, Refusal
 from argocd_provenance.evidence.rejections import REJECTIONS, Refused
@@ -58,7 +60,20 @@ class Verifier:
         except Refused as refused:
             return _rejected(candidate, _refusal(candidate, refused))
         except Exception as fault:  # noqa: BLE001 - sigstore and what it uses let many types out; all mean: not verified
-            return _rejected(candidate, _refusal(candidate, Refused("malformed", f"{type(fault).__name__}: {fault}")))
+            refusal = _refusal(candidate, Refused("malformed", f"{type(fault).__name__}: {fault}"))
+            return replace(_rejected(candidate, refusal), lasting=False)
+
+    def recall(self, spot: Spot, anchors: Sequence[Anchor]) -> Found | None:
+        """What an earlier run found at `spot` for who trusts all of `anchors`; None where none did."""
+        known = self._proofs.recall_spot(spot, [(anchor, self._domain(anchor)) for anchor in anchors])
+        if known is None:
+            return None
+        return Found(tuple(_made(**parts) for parts in known.parts), known.rejected, known.notes)
+
+    def keep(self, spot: Spot, anchors: Sequence[Anchor], found: Found) -> None:
+        """Remember what was found at `spot`, all of which this verifier said; not what another run may see differently."""
+        if all(one.lasting for one in found.rejected):
+            self._proofs.keep_spot(spot, [(anchor, self._domain(anchor)) for anchor in anchors], found)
 
     def _prove(
         self,
@@ -106,7 +121,7 @@ class Verifier:
 def _evidence(candidate: Candidate, anchor: Anchor, artifact: Artifact, proved: Proved) -> Evidence:
     said = statement.read(candidate, artifact)
     entry = candidate.entry if proved.logged else None
-    return Evidence(
+    return _made(
         subject=said.subject,
         kind=said.kind,
         form=candidate.form,
@@ -123,6 +138,11 @@ def _evidence(candidate: Candidate, anchor: Anchor, artifact: Artifact, proved: 
         log_url=_log_url(entry),
         times=proved.times,
     )
+
+
+def _made(**parts: Any) -> Evidence:
+    """The one place where evidence comes into being: of what was proved just now, or was when its entry was sealed."""
+    return Evidence(**parts)
 
 
 def _log_index(entry: LogEntry | None) -> int | None:

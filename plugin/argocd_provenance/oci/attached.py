@@ -9,7 +9,18 @@ Source: distribution-spec 1.1, "Listing Referrers" and "Referrers Tag Schema"; c
 from argocd_provenance.errors import NotFound, RegistryError
 from argocd_provenance.oci import descriptor as types
 from argocd_provenance.oci.descriptor import Descriptor, Index, Manifest
-from argocd_provenance.oci.gathered import NOTHING, REFERRERS, Gathered, Listing, Place, Source, Wanted
+from argocd_provenance.oci.gathered import (
+    NOTHING,
+    REFERRERS,
+    Gathered,
+    Listing,
+    Place,
+    Source,
+    Wanted,
+    by_listing,
+    by_manifest,
+    by_tag,
+)
 from argocd_provenance.oci.layers import UNSIGNED, buildkit, fetch, listed, too_many
 from argocd_provenance.oci.reference import Digest, Repository, is_tag
 
@@ -31,8 +42,9 @@ def gather(
     try:
         if place is Place.REFERRERS:
             found = _referrers(source, repository, digest, tag_prefix, wanted)
-            return found + buildkit(source.known(repository, digest))
-        return _cosign_tag(source, repository, digest, f".{place}", tag_prefix)
+            known = source.known(repository, digest)
+            return found + buildkit(known) + Gathered(lists=(by_manifest(known=known is not None),))
+        return _cosign_tag(source, repository, digest, place, tag_prefix)
     except RegistryError as fault:
         return Gathered(faults=(fault,))
 
@@ -61,20 +73,17 @@ def _referrers(source: Source, repository: Repository, digest: Digest, tag_prefi
 def _listed(source: Source, repository: Repository, digest: Digest, tag_prefix: str) -> tuple[Listing, Gathered, str]:
     """What refers to `digest`, where it was looked for, and what the list is called."""
     listing = source.referrers(repository, digest)
-    if listing is None:
-        looked = Gathered(notes=("looked at: referrers (no such API)",))
-    else:
-        looked = Gathered(notes=(f"looked at: referrers ({len(listing.descriptors)})",))
-        if listing.descriptors:
-            return listing, looked, "referrers"
+    said = "no such API" if listing is None else str(len(listing.descriptors))
+    looked = Gathered(notes=(f"looked at: referrers ({said})",), lists=(by_listing(listing),))
+    if listing is not None and listing.descriptors:
+        return listing, looked, "referrers"
     # A client that found no API wrote the tag, and the registry may have got the API since.
-    # distribution-spec 1.1, "Referrers Tag Schema": at most 64 characters of the digest; the subject is compared in full.
-    tag = f"{tag_prefix}{digest.algorithm}-{digest.hex[:64]}"
-    label = _tag(digest, "", tag_prefix)[1]
-    found = _tagged(source, repository, tag)
+    label = _label(digest, "", tag_prefix)
+    named, found = _tagged(source, repository, Place.REFERRERS.tag(digest, tag_prefix))
     said = "404" if found is None else str(len(found.manifests)) if isinstance(found, Index) else "no index"
     entries = found.manifests if isinstance(found, Index) else ()
-    return Listing(entries), looked + Gathered(notes=(f"looked at: {label} ({said})",)), label
+    looked += Gathered(notes=(f"looked at: {label} ({said})",), lists=(by_tag(named),))
+    return Listing(entries), looked, label
 
 
 def _rank(entry: Descriptor) -> int:
@@ -107,28 +116,29 @@ def _referrer(
 # -- cosign's tags -----------------------------------------------------------------------------------------------------
 
 
-def _cosign_tag(source: Source, repository: Repository, digest: Digest, suffix: str, tag_prefix: str) -> Gathered:
-    tag, label = _tag(digest, suffix, tag_prefix)
-    found = _tagged(source, repository, tag)
+def _cosign_tag(source: Source, repository: Repository, digest: Digest, place: Place, tag_prefix: str) -> Gathered:
+    label = _label(digest, f".{place}", tag_prefix)
+    named, found = _tagged(source, repository, place.tag(digest, tag_prefix))
+    lists = (by_tag(named),)
     if found is None:
-        return Gathered(notes=(f"looked at: {label} (404)",))
+        return Gathered(notes=(f"looked at: {label} (404)",), lists=lists)
     if not isinstance(found, Manifest):
-        return Gathered(notes=(f"looked at: {label} (no image manifest)",))
-    looked = Gathered(notes=(f"looked at: {label} ({len(found.layers)})",))
+        return Gathered(notes=(f"looked at: {label} (no image manifest)",), lists=lists)
+    looked = Gathered(notes=(f"looked at: {label} ({len(found.layers)})",), lists=lists)
     return looked + fetch(source, repository, [(label, found)], label)
 
 
-def _tagged(source: Source, repository: Repository, tag: str) -> Manifest | Index | None:
+def _tagged(source: Source, repository: Repository, tag: str) -> tuple[Digest | None, Manifest | Index | None]:
     """What `tag` names, or None. What is too long for a tag (``sha512-….sig``, a long prefix) names nothing."""
     try:
-        return source.tagged(repository, tag) if is_tag(tag) else None
+        return source.tagged(repository, tag) if is_tag(tag) else (None, None)
     except NotFound:
-        return None
+        return None, None
 
 
-def _tag(digest: Digest, suffix: str, prefix: str) -> tuple[str, str]:
-    """The tag, and how notes call it."""
-    return f"{prefix}{digest.algorithm}-{digest.hex}{suffix}", f"{prefix}{digest.algorithm}-{digest.hex[:12]}…{suffix}"
+def _label(digest: Digest, suffix: str, prefix: str) -> str:
+    """How notes call a tag."""
+    return f"{prefix}{digest.algorithm}-{digest.hex[:12]}…{suffix}"
 
 
 def _short(digest: Digest) -> str:

@@ -3,6 +3,8 @@
 One law: all of it is untrusted, and none of it is dropped in silence.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Literal, Protocol, TypeVar
@@ -29,6 +31,15 @@ class Place(StrEnum):
     SIGNATURES = "sig"
     ATTESTATIONS = "att"
 
+    def tag(self, digest: Digest, prefix: str = "") -> str:
+        """The tag under which clients write what hangs on `digest` here.
+
+        distribution-spec 1.1, "Referrers Tag Schema": at most 64 characters of the digest; the subject is compared in full.
+        """
+        if self is Place.REFERRERS:
+            return f"{prefix}{digest.algorithm}-{digest.hex[:64]}"
+        return f"{prefix}{digest.algorithm}-{digest.hex}.{self}"
+
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
@@ -47,9 +58,16 @@ class Gathered:
     attachments: tuple[Attachment, ...] = ()
     notes: tuple[str, ...] = ()
     faults: tuple[RegistryError, ...] = ()
+    lists: tuple[str, ...] = ()
+    """The lists that led here, each by its digest: while they stay the same, so does what a place gives."""
 
     def __add__(self, other: "Gathered") -> "Gathered":
-        return Gathered(self.attachments + other.attachments, self.notes + other.notes, self.faults + other.faults)
+        return Gathered(
+            self.attachments + other.attachments,
+            self.notes + other.notes,
+            self.faults + other.faults,
+            self.lists + other.lists,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +76,26 @@ class Listing:
 
     descriptors: tuple[Descriptor, ...]
     complete: bool = True
+
+    def spelled(self) -> bytes:
+        """The listing as JSON, always the same for the same."""
+        said = {"complete": self.complete, "manifests": [dict(entry.raw) for entry in self.descriptors]}
+        return json.dumps(said, separators=(",", ":")).encode()
+
+
+def by_listing(listing: Listing | None) -> str:
+    """How `Gathered.lists` calls what the Referrers API listed; None: there is no such API."""
+    return f"api {hashlib.sha256(listing.spelled()).hexdigest()}" if listing is not None else "no api"
+
+
+def by_manifest(*, known: bool) -> str:
+    """How `Gathered.lists` calls the image's own manifest, which is looked at where a tag led to it."""
+    return "manifest" if known else "no manifest"
+
+
+def by_tag(digest: Digest | None) -> str:
+    """How `Gathered.lists` calls what a tag named, or that there is no such tag."""
+    return f"tag {digest}" if digest is not None else "no tag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +134,8 @@ class Source(Protocol):
     def referrers(self, repository: Repository, digest: Digest) -> Listing | None:
         """The listing of the Referrers API; None where the registry has no such API."""
 
-    def tagged(self, repository: Repository, tag: str) -> Manifest | Index:
-        """The manifest under `tag`."""
+    def tagged(self, repository: Repository, tag: str) -> tuple[Digest, Manifest | Index]:
+        """The manifest under `tag`, and its digest."""
 
     def known(self, repository: Repository, digest: Digest) -> Manifest | Index | None:
         """The manifest `digest`, if it was fetched before."""

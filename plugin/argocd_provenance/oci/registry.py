@@ -15,7 +15,7 @@ from argocd_provenance.errors import NotFound, RegistryError
 from argocd_provenance.oci import attached
 from argocd_provenance.oci.credentials import Credentials
 from argocd_provenance.oci.descriptor import Descriptor, Index, Manifest, parse_manifest
-from argocd_provenance.oci.gathered import NOTHING, Gathered, Listing, Place, Wanted
+from argocd_provenance.oci.gathered import NOTHING, Gathered, Listing, Place, Wanted, by_manifest
 from argocd_provenance.oci.once import Once
 from argocd_provenance.oci.questions import BLOB_LIMIT, Questions, Wire
 from argocd_provenance.oci.reference import Digest, Reference, Repository, registry_host
@@ -125,10 +125,36 @@ class Registry:
         self._workers.shutdown(wait=False, cancel_futures=True)
         self._questions.close()
 
+    # -- what is remembered, and believed still ------------------------------------------------------------------------
+
+    def recall(self, reference: Reference) -> Digest | None:
+        """As `resolve`, by what earlier runs learned alone; None where a registry must be asked. Raises `RegistryError`."""
+        if reference.digest is not None:
+            return reference.digest
+        repository, tag = reference.repository, reference.effective_tag or "latest"
+        known = self._remembered.tag(self._questions.endpoints(repository), repository, tag)
+        if known is None or not known.fresh or known.digest is None:
+            return None
+        self._named.add((repository, known.digest))
+        return known.digest
+
+    def lists(
+        self, repository: Repository, digest: Digest, place: Place, tag_prefix: str = ""
+    ) -> tuple[str, ...] | None:
+        """What `Gathered.lists` says of this place now, by what earlier runs learned alone; None where that is not known.
+
+        Raises `RegistryError`.
+        """
+        lists = self._remembered.lists(self._questions.endpoints(repository), repository, digest, place, tag_prefix)
+        if lists is None or place is not Place.REFERRERS:
+            return lists
+        named = (repository, digest) in self._named or self._manifests.peek((repository, digest)) is not None
+        return (*lists, by_manifest(known=named))
+
     # -- what discovery asks (`attached.Source`) -----------------------------------------------------------------------
 
-    def tagged(self, repository: Repository, tag: str) -> Manifest | Index:
-        """The manifest under `tag`."""
+    def tagged(self, repository: Repository, tag: str) -> tuple[Digest, Manifest | Index]:
+        """The manifest under `tag`, and its digest."""
         where = self._questions.endpoints(repository)
         known = self._remembered.tag(where, repository, tag)
         if known is not None and known.fresh and known.digest is None:
@@ -138,7 +164,7 @@ class Registry:
         except NotFound:
             self._remembered.keep_tag(where, repository, tag, None)
             raise
-        return self.manifest(repository, digest)
+        return digest, self.manifest(repository, digest)
 
     def known(self, repository: Repository, digest: Digest) -> Manifest | Index | None:
         """The manifest `digest`, if a tag led to it before."""

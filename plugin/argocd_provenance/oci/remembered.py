@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from argocd_provenance.cache.memory import Memory
 from argocd_provenance.errors import Error, InvalidReference, RegistryError
 from argocd_provenance.oci.descriptor import OCI_INDEX, Index, parse_manifest
-from argocd_provenance.oci.gathered import Listing
-from argocd_provenance.oci.reference import Digest, Repository
+from argocd_provenance.oci.gathered import Listing, Place, by_listing, by_tag
+from argocd_provenance.oci.reference import Digest, Repository, is_tag
 from argocd_provenance.oci.settings import Endpoint
 from argocd_provenance.records import dataclass
 
@@ -36,6 +36,7 @@ class Remembered:
         self._lock = threading.Lock()
         self._asked = False
         self._await: Callable[[], None] | None = None
+        self._lacking: dict[str, bool] = {}
         self.relied = False
         """Whether an answer was believed that a registry might give differently now."""
 
@@ -99,16 +100,38 @@ class Remembered:
 
     def keep_listing(self, where: Sequence[Endpoint], repository: Repository, digest: Digest, listing: Listing) -> None:
         """Remember what the Referrers API listed."""
-        spelled = {"complete": listing.complete, "manifests": [dict(entry.raw) for entry in listing.descriptors]}
-        self._keep("referrers", where, repository, digest.text, json.dumps(spelled, separators=(",", ":")).encode())
+        self._keep("referrers", where, repository, digest.text, listing.spelled())
+
+    def lists(
+        self, where: Sequence[Endpoint], repository: Repository, digest: Digest, place: Place, tag_prefix: str
+    ) -> tuple[str, ...] | None:
+        """What `Gathered.lists` of this place said, as far as it is believed still; None where a registry must be asked."""
+        lists: tuple[str, ...] = ()
+        if place is Place.REFERRERS:
+            lacking = len(where) == 1 and self.lacks_referrers(where[0].base)
+            listing = None if lacking else self.listing(where, repository, digest)
+            if listing is None and not lacking:
+                return None
+            lists = (by_listing(listing),)
+            if listing is not None and listing.descriptors:
+                return lists
+        tag = place.tag(digest, tag_prefix)
+        if not is_tag(tag):
+            return (*lists, by_tag(None))
+        tagged = self.tag(where, repository, tag)
+        return (*lists, by_tag(tagged.digest)) if tagged is not None and tagged.fresh else None
 
     def lacks_referrers(self, base: str) -> bool:
         """Whether the registry at `base` had no Referrers API when it was asked a short while ago."""
-        found = self._memory.recall(("no referrers API", base)) if self._memory is not None else None
-        if found is None or found.age >= self._tags:
-            return False
-        self.relied = True
-        return True
+        with self._lock:
+            known = self._lacking.get(base)
+        if known is None:
+            found = self._memory.recall(("no referrers API", base)) if self._memory is not None else None
+            known = found is not None and found.age < self._tags
+            with self._lock:
+                self._lacking[base] = known
+        self.relied |= known
+        return known
 
     def keep_lack_of_referrers(self, base: str) -> None:
         """Remember that the registry at `base` has no Referrers API."""

@@ -50,8 +50,13 @@ class Claims:
 
     @classmethod
     def of(cls, evidence: Evidence) -> "Claims":
-        """The claims of `evidence`."""
-        return cls(evidence.certificate, extract(evidence))
+        """The claims of `evidence`; read once, however many demands are held against it."""
+        known = _read.get(id(evidence))
+        if known is None or known[0] is not evidence:
+            if len(_read) >= _READ_AT_MOST:
+                _read.clear()
+            known = _read[id(evidence)] = (evidence, cls(evidence.certificate, extract(evidence)))
+        return known[1]
 
     def said(self, what: str) -> Said | None:
         """What is said of `what` (``repository``, ``ref``, ``workflow``, …), by the certificate if it speaks of it."""
@@ -122,3 +127,9 @@ class Claims:
         if builder != signer:
             read_from = self.certificate.read_from.get("buildSignerURI", "certificate: subject alternative name")
             yield Disagreement("builder", Said(signer, read_from), said)
+
+
+# What was read of late, by the identity of the evidence (which is kept, so that no other gets its identity): the same piece
+# is held against every demand of every policy, again after each place that was looked at.
+_READ_AT_MOST = 256
+_read: dict[int, tuple[Evidence, Claims]] = {}

@@ -102,6 +102,9 @@ def _authority(
         return Judgement(allowed=True, weak=True)
     if authority.static == "fail" or not authority.demands:
         return Judgement(allowed=False, findings=(_refused(authority),), final=True)
+    if not evidence:
+        found = missing(authority.demands, rejected, notes)
+        return Judgement(allowed=False, findings=tuple(dict.fromkeys(found)))
     used: list[Evidence] = []
     findings: list[Finding] = []
     unmet = reached = 0
@@ -115,8 +118,6 @@ def _authority(
         reached += _PASSED if satisfied else nearest_miss(asked, evidence)
     if not unmet:
         return Judgement(allowed=True, used=tuple(used))
-    if not evidence:
-        findings = missing(authority.demands, rejected, notes)
     return Judgement(allowed=False, findings=tuple(dict.fromkeys(findings)), reached=reached)
 
 

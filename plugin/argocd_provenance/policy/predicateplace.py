@@ -1,9 +1,9 @@
 """A place in a predicate, and what is read there: foreign JSON in which anything may be missing, or of another type."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self
+from typing import Any
 
-from argocd_provenance.records import dataclass, replace
+from argocd_provenance.records import dataclass
 from argocd_provenance.regex import regex
 
 # git+https://host/owner/name.git@ref (SPDX, in-toto), https://host/owner/name.git#ref:folder (BuildKit)
@@ -25,18 +25,18 @@ class At:
     path: str
     value: Any
 
-    def at(self, *names: str) -> Self:
+    def at(self, *names: str) -> "At":
         """The member at the end of these names."""
         value = self.value
         for name in names:
             value = value.get(name) if isinstance(value, Mapping) else None
-        return replace(self, path=".".join((self.path, *names)), value=value)
+        return At(".".join((self.path, *names)), value)
 
-    def items(self) -> Iterator[Self]:
+    def items(self) -> Iterator["At"]:
         """The items of a list, in order; nothing where there is no list."""
         listed = self.value if isinstance(self.value, list | tuple) else ()
         for number, item in enumerate(listed):
-            yield replace(self, path=f"{self.path}[{number}]", value=item)
+            yield At(f"{self.path}[{number}]", item)
 
     def there(self) -> bool:
         """Whether a mapping stands here."""
