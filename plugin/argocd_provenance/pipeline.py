@@ -31,8 +31,9 @@ from argocd_provenance.policy.tree import tree
 from argocd_provenance.records import dataclass, field
 from argocd_provenance.verdict import Finding
 
-# More threads than this wait for the same registries without being faster.
-WORKERS = 16
+# More threads than this wait for the same registries without being faster; but those that wait for cryptography must not
+# keep others from the network.
+WORKERS = 64
 # Seconds after the deadline in which those who noticed it themselves may say what they were doing.
 _GRACE = 1.0
 _OWN = EvidenceSource(None)

@@ -1,6 +1,7 @@
 """The edges with the operator's settings: the registry client, the verifier, and what both remember."""
 
 import contextlib
+import functools
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ from argocd_provenance.config import Config
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import Error, UsageError
 from argocd_provenance.evidence.proofs import Proofs
+from argocd_provenance.evidence.trust import check_keys, parse
 from argocd_provenance.evidence.values import Anchor, DomainAnchor
 from argocd_provenance.evidence.verify import Verifier
 from argocd_provenance.oci.credentials import Credentials
@@ -21,6 +23,7 @@ from argocd_provenance.oci.remembered import Remembered
 from argocd_provenance.oci.tally import Tally
 
 if TYPE_CHECKING:
+    from argocd_provenance.evidence.aside import Aside
     from argocd_provenance.oci.files import Files
 
 
@@ -65,13 +68,27 @@ def credentials(environment: Mapping[str, str]) -> Credentials:
     return Credentials.load(folder)
 
 
-def verifier(ruled: Operator, memory: Memory | None = None, remembered: Remembered | None = None) -> Verifier:
+@contextlib.contextmanager
+def verifiers(ruled: Operator, memory: Memory | None, remembered: Remembered) -> Iterator[Callable[[], Verifier]]:
+    """What makes the verifier of a run, once; its cryptography is done in a process of its own, which ends here."""
+    from argocd_provenance.evidence.aside import Aside
+
+    with contextlib.closing(Aside()) as aside:
+        yield functools.cache(lambda: verifier(ruled, memory, remembered, aside))
+
+
+def verifier(
+    ruled: Operator,
+    memory: Memory | None = None,
+    remembered: Remembered | None = None,
+    aside: "Aside | None" = None,
+) -> Verifier:
     """The verifier, with everything imported that the first verification would have to wait for.
 
     With a `memory` that may be for nothing: then it is imported beside the work, once a registry must be asked.
     """
     proofs = Proofs(memory)
-    made = Verifier(domains(ruled, proofs), proofs)
+    made = Verifier(domains(ruled, proofs, _checking(aside)), proofs, aside)
     if not any(_needs_domain(anchor) for p in ruled.policies for anchor in p.anchors()):
         return made
     if memory is None or remembered is None:
@@ -79,6 +96,21 @@ def verifier(ruled: Operator, memory: Memory | None = None, remembered: Remember
     else:
         remembered.when_asked(threading.Thread(target=_warm, args=(made,), daemon=True).start)
     return made
+
+
+def _checking(aside: "Aside | None") -> Callable[[bytes], None] | None:
+    """Trusted roots are looked into where cryptography is imported anyway."""
+    if aside is None:
+        return None
+    from argocd_provenance.evidence.aside import Gone
+
+    def check(root: bytes) -> None:
+        try:
+            aside.check_root(root)
+        except Gone:
+            check_keys(parse(root))
+
+    return check
 
 
 def _needs_domain(anchor: Anchor) -> bool:

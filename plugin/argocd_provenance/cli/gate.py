@@ -1,6 +1,5 @@
 """`generate`, put together: the edges meet the pipeline here."""
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
@@ -225,15 +224,17 @@ def ask(
     if not texts:
         return {}
     watch = watch or Watch()
-    from argocd_provenance.cli.edges import registry, verifier
+    from argocd_provenance.cli.edges import registry, verifiers
     from argocd_provenance.cli.recollection import Recollection
     from argocd_provenance.cli.remembering import memory_of
     from argocd_provenance.oci.remembered import Remembered
     from argocd_provenance.pipeline import Run
 
     def decided(texts: list[str], remembered: Remembered) -> "dict[str, Decided]":
-        with registry(ruled.config, permitted, deadline, remembered, watch.requests) as client:
-            made = functools.cache(lambda: verifier(ruled, memory, remembered))
+        with (
+            registry(ruled.config, permitted, deadline, remembered, watch.requests) as client,
+            verifiers(ruled, memory, remembered) as made,
+        ):
             recollection = Recollection(client, made) if memory is not None else None
             proving = partial(watch.verifier, made)
             return Run(rules, watch.registry(client), proving, deadline, progress, recollection).decide(texts)

@@ -1,6 +1,6 @@
 """The operator's files, read: config, policies, trust roots. Nothing of the Application's repository is looked at here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,10 +142,12 @@ def key_file(path: str) -> bytes:
     return Path(path).read_bytes()
 
 
-def domains(ruled: Operator, proofs: "Proofs | None" = None) -> dict[str, TrustDomain]:
+def domains(
+    ruled: Operator, proofs: "Proofs | None" = None, check: Callable[[bytes], None] | None = None
+) -> dict[str, TrustDomain]:
     """The trust domains that its policies can name; read only where evidence is verified, for it takes cryptography.
 
-    A trusted root that `proofs` knows to be sound is not looked into again. Raises `FileFaults` with the faults of every trusted root.
+    A trusted root that `proofs` knows to be sound is not looked into again; `check` is `trust_domain`'s. Raises `FileFaults` with the faults of every trusted root.
     """
     if ruled.instead is not None:
         return dict.fromkeys(_named(ruled), ruled.instead)
@@ -166,7 +168,7 @@ def domains(ruled: Operator, proofs: "Proofs | None" = None) -> dict[str, TrustD
             faults.append(f"{root.origin}: {error}")
     for trust in trusts:
         try:
-            found[trust.name] = _domain(trust, Path(trust.trusted_root).read_bytes(), proofs)
+            found[trust.name] = _domain(trust, Path(trust.trusted_root).read_bytes(), proofs, check)
         except OSError as error:
             faults.append(
                 f"{ruled.config.file}: trust {trust.name!r}: cannot read {trust.trusted_root}: {error.strerror}"
@@ -203,11 +205,11 @@ def places_of_roots(ruled: Operator) -> dict[str, str]:
     return {PUBLIC_GOOD: ruled.config.public_good or shipped, **own, **objects}
 
 
-def _domain(trust: Trust, raw: bytes, proofs: "Proofs") -> TrustDomain:
+def _domain(trust: Trust, raw: bytes, proofs: "Proofs", check: Callable[[bytes], None] | None) -> TrustDomain:
     requires = USUAL if trust.requires is None else trust.requires
     if proofs.knows_root(raw, requires):
         return TrustDomain(trust.name, raw, requires)
-    domain = trust_domain(trust.name, raw, requires)
+    domain = trust_domain(trust.name, raw, requires, check)
     proofs.keep_root(raw, requires)
     return domain
 

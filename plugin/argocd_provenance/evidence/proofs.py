@@ -57,12 +57,12 @@ class Proofs:
         if self._memory is None or not _rememberable(candidate):
             return None
         found = self._memory.recall(self._question(candidate, anchor, domain))
-        return _read(found.answer) if found is not None else None
+        return read_proof(found.answer) if found is not None else None
 
     def keep(self, candidate: Candidate, anchor: Anchor, domain: TrustDomain | None, found: Proved | Refusal) -> None:
         """Remember what cryptography said about `candidate`."""
         if self._memory is not None and _rememberable(candidate):
-            self._memory.keep(self._question(candidate, anchor, domain), _spelled(found))
+            self._memory.keep(self._question(candidate, anchor, domain), spell_proof(found))
 
     def recall_spot(self, spot: Spot, trusted: Trusted) -> Reopened | None:
         """What was found at `spot` before, for who trusts all of `trusted`; None where that is not known."""
@@ -127,7 +127,8 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _spelled(found: Proved | Refusal) -> bytes:
+def spell_proof(found: Proved | Refusal) -> bytes:
+    """`found` as bytes."""
     said: dict[str, Any]
     if isinstance(found, Refusal):
         said = {"code": found.code, "reason": found.reason, "claimed": found.claimed_identity}
@@ -141,8 +142,8 @@ def _spelled(found: Proved | Refusal) -> bytes:
     return json.dumps(said, separators=(",", ":")).encode()
 
 
-def _read(answer: bytes) -> Proved | Refusal | None:
-    """The proof that `_spelled` wrote; None for what this version does not write."""
+def read_proof(answer: bytes) -> Proved | Refusal | None:
+    """The proof that `spell_proof` wrote; None for what this version does not write."""
     try:
         said = json.loads(answer)
         if "code" in said:

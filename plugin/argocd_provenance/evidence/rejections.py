@@ -31,6 +31,10 @@ class Refused(Exception):
         self.code, self.reason = code, printable(reason)
 
 
+class Unexpected(Exception):  # noqa: N818 - as `Refused`: what became of a candidate
+    """What went wrong with a candidate in another process, by its type and text."""
+
+
 def printable(text: str) -> str:
     """`text` for people's terminals: what others wrote into it brings no control characters, and ends somewhere."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text[:_LONGEST])

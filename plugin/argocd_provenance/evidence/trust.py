@@ -6,7 +6,7 @@ sigstore's own models refuse such roots, so that the root is read here; the impo
 """
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -77,13 +77,18 @@ class TrustedRoot:
     timestamp_authorities: tuple[Authority, ...]
 
 
-def trust_domain(name: str, raw: bytes, requires: Iterable[str] | None = None) -> TrustDomain:
+def trust_domain(
+    name: str, raw: bytes, requires: Iterable[str] | None = None, check: Callable[[bytes], None] | None = None
+) -> TrustDomain:
     """The domain `name` with the trusted root `raw`, demanding an SCT and a log entry unless `requires` says otherwise.
 
-    Raises `OperatorError` where the root is malformed, or has nothing that could prove what is required.
+    `check` stands in for `check_keys`, of the root as read. Raises `OperatorError` where the root is malformed, or has nothing that could prove what is required.
     """
     root = parse(raw)
-    _check_keys(root)
+    if check is None:
+        check_keys(root)
+    else:
+        check(raw)
     wanted = USUAL if requires is None else frozenset(requires)
     if unknown := wanted - set(get_args(Requirement)):
         raise OperatorError(f"trust domain {name}: requires knows sct, log and timestamp, not {min(unknown)}")
@@ -210,8 +215,11 @@ def _time(value: Any, what: str) -> datetime:
     return time
 
 
-def _check_keys(root: TrustedRoot) -> None:
-    """Check that keys and certificates can be read at all, so that a broken file is found when it is loaded."""
+def check_keys(root: TrustedRoot) -> None:
+    """Check that keys and certificates can be read at all, so that a broken file is found when it is loaded.
+
+    Raises `OperatorError`.
+    """
     # Only an operator's root needs them, not the packaged one.
     from cryptography.hazmat.primitives.serialization import load_der_public_key  # noqa: PLC0415
 

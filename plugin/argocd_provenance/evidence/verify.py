@@ -4,6 +4,7 @@ Law: every `Evidence` went through `Verifier.verify`, in this run or in an earli
 whatever goes wrong on the way is a `Rejected`. A verdict is never remembered.
 """
 
+import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from argocd_provenance.records import replace
@@ -15,11 +16,12 @@ from argocd_provenance.evidence.artifact import Artifact
 from argocd_provenance.evidence.found import Found, Spot
 from argocd_provenance.evidence.parts import Candidate, LogEntry
 from argocd_provenance.evidence.proofs import Proofs, Proved, Refusal
-from argocd_provenance.evidence.rejections import REJECTIONS, Refused
+from argocd_provenance.evidence.rejections import REJECTIONS, Refused, Unexpected
 from argocd_provenance.evidence.trust import TrustDomain
 from argocd_provenance.evidence.values import Anchor, DomainAnchor, Evidence, Rejected
 
 if TYPE_CHECKING:
+    from argocd_provenance.evidence.aside import Aside
     from argocd_provenance.evidence.bridge import Instance
 
 __all__ = ["REJECTIONS", "Artifact", "Verifier"]
@@ -30,18 +32,25 @@ _LOG_PAGE = "https://search.sigstore.dev/?logIndex="
 
 
 class Verifier:
-    """Verifies candidates against the trust domains it was made with. Threads may share one."""
+    """Verifies candidates against the trust domains it was made with. Threads may share one.
 
-    def __init__(self, domains: Mapping[str, TrustDomain], proofs: Proofs | None = None) -> None:
+    What leans on a trust domain is proved `aside`, where there is such a process.
+    """
+
+    def __init__(
+        self, domains: Mapping[str, TrustDomain], proofs: Proofs | None = None, aside: "Aside | None" = None
+    ) -> None:
         self._domains = dict(domains)
+        self._aside = aside
         self._proofs = proofs or Proofs()
         self._instances: dict[TrustDomain, Instance] = {}
         self._lock = threading.Lock()
 
     def warm(self) -> None:
         """Do what the first keyless verification would have to wait for: import sigstore, read the trusted roots."""
-        for domain in self._domains.values():
-            self._instance(domain)
+        if self._aside is None or not self._aside.start():
+            for domain in self._domains.values():
+                self._instance(domain)
 
     def verify(self, candidate: Candidate, anchor: Anchor, artifact: Artifact) -> Evidence | Rejected:
         """What `candidate` proves about `artifact` to who trusts `anchor`, or why it proves nothing.
@@ -53,14 +62,16 @@ class Verifier:
         known = self._proofs.recall(candidate, anchor, domain)
         if isinstance(known, Refusal):
             return _rejected(candidate, known)
-        instance = self._instance(domain) if known is None and domain is not None else None
         try:
-            proved = known or self._prove(candidate, anchor, artifact, domain, instance)
+            proved = known or self._prove(candidate, anchor, artifact, domain)
             return _evidence(candidate, anchor, artifact, proved)
+        except Error:
+            raise
         except Refused as refused:
             return _rejected(candidate, _refusal(candidate, refused))
         except Exception as fault:  # noqa: BLE001 - sigstore and what it uses let many types out; all mean: not verified
-            refusal = _refusal(candidate, Refused("malformed", f"{type(fault).__name__}: {fault}"))
+            text = str(fault) if isinstance(fault, Unexpected) else f"{type(fault).__name__}: {fault}"
+            refusal = _refusal(candidate, Refused("malformed", text))
             return replace(_rejected(candidate, refusal), lasting=False)
 
     def recall(self, spot: Spot, anchors: Sequence[Anchor]) -> Found | None:
@@ -81,19 +92,30 @@ class Verifier:
         anchor: Anchor,
         artifact: Artifact,
         domain: TrustDomain | None,
-        instance: "Instance | None",
     ) -> Proved:
         """What cryptography proves; remembered, as is what it refuses. What goes wrong in another way is not."""
-        from argocd_provenance.evidence.proving import prove  # noqa: PLC0415 - where all is known, nobody needs it
-
-        requires = domain.requires if domain is not None else frozenset()
         try:
-            proved = prove(candidate, anchor, artifact, instance, requires)
+            proved = self._computed(candidate, anchor, artifact, domain)
         except Refused as refused:
             self._proofs.keep(candidate, anchor, domain, _refusal(candidate, refused))
             raise
         self._proofs.keep(candidate, anchor, domain, proved)
         return proved
+
+    def _computed(
+        self, candidate: Candidate, anchor: Anchor, artifact: Artifact, domain: TrustDomain | None
+    ) -> Proved:
+        """What cryptography says, in the other process or in this one; raises `Refused`."""
+        if self._aside is not None and domain is not None:
+            from argocd_provenance.evidence.aside import Gone  # noqa: PLC0415 - where all is known, nobody needs it
+
+            with contextlib.suppress(Gone):
+                return self._aside.prove(candidate, anchor, artifact, domain)
+        from argocd_provenance.evidence.proving import prove  # noqa: PLC0415 - where all is known, nobody needs it
+
+        instance = self._instance(domain) if domain is not None else None
+        requires = domain.requires if domain is not None else frozenset()
+        return prove(candidate, anchor, artifact, instance, requires)
 
     def _domain(self, anchor: Anchor) -> TrustDomain | None:
         """The trust domain that `anchor` leans on; none for a key that needs neither log nor timestamp."""
