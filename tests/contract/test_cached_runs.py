@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from argocd_provenance import pipeline
 from argocd_provenance.cache.disk import FILE
 from argocd_provenance.cache.moments import Moment
 from argocd_provenance.cache.seal import Seal
+from argocd_provenance.cli.recollection import Recollection
 from argocd_provenance.demo.registry import refusal
 from argocd_provenance.demo.sigstore import VirtualSigstore, encode
 from argocd_provenance.evidence.proofs import Proofs
@@ -44,8 +46,9 @@ SIG = {"what": "signature", "form": "sig"}
 class World:
     """A registry, and runs that share a keeper."""
 
-    def __init__(self, scenario: Scenario, keeper: Keeper) -> None:
+    def __init__(self, scenario: Scenario, keeper: Keeper, *, recollects: bool = True) -> None:
         self.scenario, self.keeper, self.registry = scenario, keeper, scenario.registry
+        self.recollects = recollects
         self.domain = trust_domain("test", encode(scenario.sigstore.trusted_root()))
         self.relied = False
 
@@ -57,7 +60,9 @@ class World:
             asked = stack.enter_context(client(self.registry.host, remembered=remembered))
             verifier = Verifier({"test": self.domain}, Proofs(memory))
             ruled = policies(rules or policy(), host=self.registry.host)
-            decided = decide(asked, verifier, ruled, *[f"{self.registry.host}/{one}" for one in references])
+            recollection = Recollection(asked, lambda: verifier) if self.recollects else None
+            names = [f"{self.registry.host}/{one}" for one in references]
+            decided = decide(asked, verifier, ruled, *names, recollection=recollection)
             self.relied = remembered.relied
         return {
             written.removeprefix(f"{self.registry.host}/"): one.decision.word or str(one.decision.outcome)
@@ -70,14 +75,14 @@ class World:
         return [f"{one.method} {one.path}" for one in self.registry.requests]
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+@pytest.fixture(params=[True, False], ids=["places remembered", "pieces remembered"])
+def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., World]]:
     """Makes worlds of these images."""
     with ExitStack() as stack:
 
         def make(*images: dict[str, Any], keeper: Keeper | None = None) -> World:
             scenario = stack.enter_context(shop(tmp_path, images=images or (WEB, API)))
-            return World(scenario, keeper or Keeper())
+            return World(scenario, keeper or Keeper(), recollects=request.param)
 
         yield make
 
@@ -124,6 +129,56 @@ class TestWarm:
             "HEAD /v2/acme/web/manifests/v1",
             "GET /v2/acme/web/manifests/v1",
         ]
+
+
+class TestRemembered:
+    """What earlier runs know is decided before anybody is asked, and without threads."""
+
+    def test_what_is_remembered_is_decided_by_nobody_but_us(
+        self, world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A run that may not start a thread decides all of it, and its neighbour that is new all the same."""
+        here = world(WEB, API)
+        here.recollects = True
+        truth = here.run("acme/web:v1")
+        with monkeypatch.context() as patched:
+            patched.delattr(pipeline, "ThreadPoolExecutor")
+            assert here.run("acme/web:v1") == truth
+
+        assert here.run("acme/web:v1", "acme/api:v1") == truth | {"acme/api:v1": "denied"}
+
+    def test_a_list_that_changed_leads_to_nothing_remembered(self, world: Callable[..., World]) -> None:
+        """The tag stands, and a fork's provenance is the only one left under it."""
+        here = world()
+        digest = here.registry.contents.tags["acme/web", "v1"]
+        here.run("acme/web:v1")
+        here.registry.contents.tags.pop(("acme/web", digest.replace(":", "-")))
+        media_type, content = here.registry.contents.manifests["acme/web", digest]
+        image = {"mediaType": media_type, "digest": digest, "size": len(content)}
+        attach(here.scenario, image, "acme/web", identity=FORK)
+        here.keeper.later(31)
+
+        assert here.run("acme/web:v1") == {"acme/web:v1": "denied"}
+        assert here.run("acme/web:v1") == {"acme/web:v1": "denied"}
+
+    def test_what_could_not_be_fetched_is_not_remembered_as_not_there(self, world: Callable[..., World]) -> None:
+        """A blob that the registry would not give is asked for again, with nothing else changed."""
+        here = world()
+        blobs = [f"/v2/{repository}/blobs/{digest}" for repository, digest in here.registry.contents.blobs]
+        here.registry.answers.update({path: refusal(500, "NO", "no") for path in blobs})
+        assert here.run("acme/web:v1") == {"acme/web:v1": "error"}
+        here.registry.answers.clear()
+
+        assert here.run("acme/web:v1") == {"acme/web:v1": "verified"}
+
+    def test_platforms_are_asked_for_as_ever(self, world: Callable[..., World]) -> None:
+        """Where a policy wants them verified too, the manifests are read again."""
+        here = world()
+        rules = policy(PROVENANCE, platforms="all")
+        truth = here.run("acme/web:v1", rules=rules)
+
+        assert here.run("acme/web:v1", rules=rules) == truth
+        assert here.asked == []
 
 
 class TestNoticing:
@@ -241,7 +296,7 @@ class TestLies:
 
     def test_entries_sealed_with_another_key_are_nothing(self, here: World) -> None:
         """The liar's own run proves the fork good by the liar's own policy; ours reads none of it."""
-        liar = World(here.scenario, Keeper(secret=b"L" * 32))
+        liar = World(here.scenario, Keeper(secret=b"L" * 32), recollects=here.recollects)
         liar.run(*TRUTH, rules=policy("", mode="pin"))
         names = list(here.keeper.dictionary.entries)
         lies = itertools.cycle(liar.keeper.dictionary.entries.values())

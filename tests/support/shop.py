@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from argocd_provenance.deadline import Deadline
-from argocd_provenance.pipeline import Decided, Registry, Rules, Run
+from argocd_provenance.pipeline import Decided, Recollection, Registry, Rules, Run
 from argocd_provenance.policy.decision import Unmatched
 from argocd_provenance.policy.load import load_policies
 from argocd_provenance.policy.model import Policy
@@ -100,12 +100,14 @@ def decide(
     unmatched: Unmatched = "deny",
     today: date = TODAY,
     deadline: Deadline | None = None,
+    recollection: Recollection | None = None,
     **rules: Any,
 ) -> dict[str, Decided]:
     """What the pipeline decides about `references`."""
     asked = Rules(tuple(judged_by), unmatched, rules.pop("application", None), today, **rules)
     limit = deadline or Deadline(20, lambda: 0.0)
-    return Run(asked, registry, lambda: verifier, limit, lambda _done, _total: None).decide(references)
+    run = Run(asked, registry, lambda: verifier, limit, lambda _done, _total: None, recollection)
+    return run.decide(references)
 
 
 def demanding(mode: str, name: str) -> Policy:

@@ -31,7 +31,7 @@ _LENGTH = struct.Struct(">IQ")
 _BRIDGE = "argocd_provenance.evidence.bridge"
 
 
-class Gone(Exception):  # noqa: N818 - a state of the other end, no error of the run
+class Gone(Exception):
     """The other process is not there, or does not know what to do."""
 
 
@@ -120,13 +120,14 @@ class Aside:
             raise Gone from None
 
     def _listen(self, ours: socket.socket) -> None:
-        with contextlib.suppress(OSError, EOFError):
-            while True:
-                number, content = _frame(ours)
-                with self._lock:
-                    answer = self._waiting.pop(number)
-                answer.set_result(content)
-        self._end()
+        with ours:
+            with contextlib.suppress(OSError, EOFError):
+                while True:
+                    number, content = _frame(ours)
+                    with self._lock:
+                        answer = self._waiting.pop(number)
+                    answer.set_result(content)
+            self._end()
 
     def _end(self) -> None:
         with self._lock:
@@ -189,7 +190,7 @@ class _OtherEnd:
         return b"="
 
     def _prove(self, candidate: Candidate, anchor: Anchor, artifact: Artifact, number: int) -> bytes:
-        from argocd_provenance.evidence.proving import prove
+        from argocd_provenance.evidence.proving import prove  # noqa: PLC0415 - roots are looked into before it is here
 
         domain = self._domains[number]
         try:
@@ -202,7 +203,7 @@ class _OtherEnd:
 
     def _instance(self, number: int) -> Any:
         if number not in self._instances:
-            from argocd_provenance.evidence.bridge import Instance
+            from argocd_provenance.evidence.bridge import Instance  # noqa: PLC0415 - as above
 
             self._instances[number] = Instance(parse(self._domains[number].root))
         return self._instances[number]

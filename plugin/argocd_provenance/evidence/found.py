@@ -100,7 +100,7 @@ def _parts(said: Sequence[Any], anchors: Sequence[Anchor]) -> Mapping[str, Any]:
         "subject": Digest(subject),
         "kind": kind,
         "form": form,
-        "anchor": anchors[anchor],
+        "anchor": dict(enumerate(anchors))[anchor],
         "certificate": Certificate(*by) if by is not None else None,
         "predicate_type": predicate_type,
         "statement": statement,

@@ -31,7 +31,7 @@ class Refused(Exception):
         self.code, self.reason = code, printable(reason)
 
 
-class Unexpected(Exception):  # noqa: N818 - as `Refused`: what became of a candidate
+class Unexpected(Exception):
     """What went wrong with a candidate in another process, by its type and text."""
 
 

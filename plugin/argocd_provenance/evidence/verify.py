@@ -7,7 +7,6 @@ whatever goes wrong on the way is a `Rejected`. A verdict is never remembered.
 import contextlib
 import threading
 from collections.abc import Mapping, Sequence
-from argocd_provenance.records import replace
 from typing import TYPE_CHECKING, Any
 
 from argocd_provenance.errors import Error, OperatorError
@@ -19,6 +18,7 @@ from argocd_provenance.evidence.proofs import Proofs, Proved, Refusal
 from argocd_provenance.evidence.rejections import REJECTIONS, Refused, Unexpected
 from argocd_provenance.evidence.trust import TrustDomain
 from argocd_provenance.evidence.values import Anchor, DomainAnchor, Evidence, Rejected
+from argocd_provenance.records import replace
 
 if TYPE_CHECKING:
     from argocd_provenance.evidence.aside import Aside
@@ -102,9 +102,7 @@ class Verifier:
         self._proofs.keep(candidate, anchor, domain, proved)
         return proved
 
-    def _computed(
-        self, candidate: Candidate, anchor: Anchor, artifact: Artifact, domain: TrustDomain | None
-    ) -> Proved:
+    def _computed(self, candidate: Candidate, anchor: Anchor, artifact: Artifact, domain: TrustDomain | None) -> Proved:
         """What cryptography says, in the other process or in this one; raises `Refused`."""
         if self._aside is not None and domain is not None:
             from argocd_provenance.evidence.aside import Gone  # noqa: PLC0415 - where all is known, nobody needs it

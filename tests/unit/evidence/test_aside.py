@@ -1,0 +1,177 @@
+"""Cryptography in a process of its own: what it says, what becomes of it, and what it can see."""
+
+import base64
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from argocd_provenance.demo.sigstore import VirtualSigstore, encode
+from argocd_provenance.errors import OperatorError
+from argocd_provenance.evidence.artifact import Artifact
+from argocd_provenance.evidence.aside import Aside, Gone
+from argocd_provenance.evidence.parts import Candidate
+from argocd_provenance.evidence.trust import check_keys, parse
+from argocd_provenance.evidence.values import DomainAnchor, Evidence, Rejected
+from argocd_provenance.evidence.verify import Verifier
+from support.signing import BARE, DOMAIN, IMAGE, NOW, OTHER, SIGSTORE, VERIFIER, bundle_candidate, layer_candidate, provenance
+
+BRIDGE = "argocd_provenance.evidence.bridge"
+ANCHOR = DomainAnchor("test")
+STARTED = (
+    "import sys, time\n"
+    "from argocd_provenance.evidence.aside import Aside\n"
+    "aside = Aside()\n"
+    "assert aside.start()\n"
+    "print(aside._pid, flush=True)\n"
+    "sys.stdin.read()\n"
+)
+
+
+def begun() -> Aside:
+    """A process, as it is started where sigstore is not imported yet and a second processor is there."""
+    aside = Aside()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delitem(sys.modules, BRIDGE)
+        patched.setattr(os, "sched_getaffinity", lambda _process: {0, 1})
+        assert aside.start()
+    return aside
+
+
+@pytest.fixture(scope="module")
+def aside() -> Iterator[Aside]:
+    """One process for all who only ask it."""
+    made = begun()
+    yield made
+    made.close()
+
+
+def good() -> Candidate:
+    made = bundle_candidate(SIGSTORE.bundle(SIGSTORE.issue(), provenance()))
+    assert isinstance(made, Candidate)
+    return made
+
+
+def beside(aside: Aside) -> Verifier:
+    return Verifier({"test": DOMAIN, "bare": BARE}, aside=aside)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({}, id="good"),
+        pytest.param({"signature": b"another"}, id="another signature"),
+        pytest.param({"certificate": None}, id="no certificate"),
+        pytest.param({"certificate": b"not DER"}, id="no DER"),
+        pytest.param({"certificate": 7}, id="what no parser makes"),
+        pytest.param({"entry": None}, id="no log entry"),
+        pytest.param({"timestamps": (b"t",)}, id="no timestamp"),
+    ],
+)
+@pytest.mark.parametrize("anchor", [ANCHOR, DomainAnchor("bare")])
+def test_it_says_what_this_process_says(aside: Aside, change: dict[str, object], anchor: DomainAnchor) -> None:
+    """Every field of the evidence, every word of the refusal, and whether it may be remembered."""
+    candidate = replace(good(), **change)  # type: ignore[arg-type]
+    here = VERIFIER.verify(candidate, anchor, Artifact((IMAGE,)))
+    there = beside(aside).verify(candidate, anchor, Artifact((IMAGE,)))
+
+    assert there == here
+    assert isinstance(there, Evidence) or there.lasting == here.lasting  # type: ignore[union-attr]
+
+
+def test_it_says_it_of_layers_and_of_other_images_too(aside: Aside) -> None:
+    """cosign's signature is good for its image, and for no other."""
+    layer = layer_candidate(SIGSTORE.sign_layer(IMAGE.text, SIGSTORE.issue()))
+    assert isinstance(layer, Candidate)
+
+    assert isinstance(beside(aside).verify(layer, ANCHOR, Artifact((IMAGE,))), Evidence)
+    assert isinstance(beside(aside).verify(layer, ANCHOR, Artifact((OTHER,))), Rejected)
+
+
+def test_a_trusted_root_that_cannot_be_used_is_told_in_the_same_words(aside: Aside) -> None:
+    """It is looked into where cryptography is imported anyway."""
+    root = VirtualSigstore(NOW).trusted_root()
+    aside.check_root(encode(root))
+    root["tlogs"][0]["publicKey"]["rawBytes"] = base64.b64encode(b"no key").decode()
+    with pytest.raises(OperatorError) as here:
+        check_keys(parse(encode(root)))
+
+    with pytest.raises(OperatorError) as there:
+        aside.check_root(encode(root))
+    assert str(there.value) == str(here.value)
+
+
+def test_where_it_dies_the_work_is_done_here() -> None:
+    """Killed before it answered, and asked again when it is gone."""
+    aside = begun()
+    verifier = beside(aside)
+    os.kill(aside._pid, signal.SIGKILL)
+
+    assert all(isinstance(verifier.verify(good(), ANCHOR, Artifact((IMAGE,))), Evidence) for _ in range(2))
+    with pytest.raises(Gone):
+        aside.check_root(DOMAIN.root)
+    aside.close()
+
+
+def test_it_sees_nothing_of_ours(aside: Aside) -> None:
+    """No environment, none of our files and connections, and no stream that somebody waits for the end of."""
+    aside.check_root(DOMAIN.root)
+    of = Path("/proc", str(aside._pid))
+
+    assert (of / "environ").read_bytes() == b""
+    assert {entry.name: os.readlink(entry) for entry in (of / "fd").iterdir() if entry.name in {"1", "2"}} == {
+        "1": os.devnull,
+        "2": os.devnull,
+    }
+    assert len(list((of / "fd").iterdir())) == 3
+
+
+def test_it_ends_when_it_is_closed() -> None:
+    """Nobody stays behind, and nobody is left for the container's first process to bury."""
+    aside = begun()
+    aside.close()
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(aside._pid, 0)
+
+
+def test_it_ends_with_whoever_started_it() -> None:
+    """Argo CD kills a plugin that takes too long, and tells nobody."""
+    line = [sys.executable, "-I", "-c", STARTED]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        watched = os.pidfd_open(int(parent.stdout.readline()))
+        parent.kill()
+    try:
+        ended, _, _ = select.select([watched], [], [], 30)
+    finally:
+        os.close(watched)
+
+    assert ended
+
+
+def test_it_is_not_started_where_it_is_of_no_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one processor, or with sigstore in this process already, it would only cost."""
+    assert not Aside().start()
+    monkeypatch.delitem(sys.modules, BRIDGE)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0})
+
+    assert not Aside().start()
+
+
+def test_it_is_not_there_where_it_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has no room for another process verifies all the same."""
+    monkeypatch.delitem(sys.modules, BRIDGE)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0, 1})
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+    aside = Aside()
+
+    assert not aside.start()
+    with pytest.raises(Gone):
+        aside.check_root(DOMAIN.root)
