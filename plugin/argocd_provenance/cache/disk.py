@@ -14,9 +14,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from argocd_provenance.cache.store import ENTRY_LIMIT, StoreError
+from argocd_provenance.cache.store import ENTRY_LIMIT, FILE, StoreError
 
-FILE = "evidence.sqlite"
 _PAGE = 4096
 # Seconds that we wait for another process; asking the registry takes no longer.
 _PATIENCE = 0.5

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+FILE = "evidence.sqlite"
+"""What the store on disk is called in its folder."""
 # Manifests and evidence are some kilobytes; the rare large SBOM is asked for again.
 ENTRY_LIMIT = 4 * 1024 * 1024
 

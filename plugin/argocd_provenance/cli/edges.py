@@ -15,7 +15,6 @@ from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import Error, UsageError
 from argocd_provenance.evidence.proofs import Proofs
 from argocd_provenance.evidence.trust import check_keys, parse
-from argocd_provenance.evidence.values import Anchor, DomainAnchor
 from argocd_provenance.evidence.verify import Verifier
 from argocd_provenance.oci.credentials import Credentials
 from argocd_provenance.oci.registry import Registry
@@ -69,12 +68,20 @@ def credentials(environment: Mapping[str, str]) -> Credentials:
 
 
 @contextlib.contextmanager
-def verifiers(ruled: Operator, memory: Memory | None, remembered: Remembered) -> Iterator[Callable[[], Verifier]]:
-    """What makes the verifier of a run, once; its cryptography is done in a process of its own, which ends here."""
+def verifiers(
+    ruled: Operator, memory: Memory | None, remembered: Remembered, begun: "Aside | None" = None
+) -> Iterator[Callable[[], Verifier]]:
+    """What makes the verifier of a run, once; its cryptography is done in the process that was `begun`, or in one of its own."""
     from argocd_provenance.evidence.aside import Aside
 
-    with contextlib.closing(Aside()) as aside:
+    aside = begun or Aside()
+    try:
         yield functools.cache(lambda: verifier(ruled, memory, remembered, aside))
+    finally:
+        # Whoever has begun it waits for its end, and has something to do until then.
+        aside.end()
+        if begun is None:
+            aside.close()
 
 
 def verifier(
@@ -89,7 +96,7 @@ def verifier(
     """
     proofs = Proofs(memory)
     made = Verifier(domains(ruled, proofs, _checking(aside)), proofs, aside)
-    if not any(_needs_domain(anchor) for p in ruled.policies for anchor in p.anchors()):
+    if not ruled.leans_on_sigstore():
         return made
     if memory is None or remembered is None:
         made.warm()
@@ -111,10 +118,6 @@ def _checking(aside: "Aside | None") -> Callable[[bytes], None] | None:
             check_keys(parse(root))
 
     return check
-
-
-def _needs_domain(anchor: Anchor) -> bool:
-    return isinstance(anchor, DomainAnchor) or anchor.log or anchor.stamped
 
 
 def _warm(made: Verifier) -> None:

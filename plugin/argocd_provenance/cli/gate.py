@@ -1,6 +1,7 @@
 """`generate`, put together: the edges meet the pipeline here."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -8,11 +9,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from argocd_provenance.argocd.environment import Application as ArgoApplication
 from argocd_provenance.argocd.environment import read_application
+from argocd_provenance.cache.store import FILE
 from argocd_provenance.cli import operator, sources
 from argocd_provenance.cli.operations import Watch
 from argocd_provenance.cli.operator import Operator
 from argocd_provenance.cli.request import request
-from argocd_provenance.config import Config
+from argocd_provenance.config import Cache, Config
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import FileFaults, InvalidReference, RenderError
 from argocd_provenance.oci.reference import split
@@ -24,6 +26,7 @@ from argocd_provenance.verdict import Finding, Outcome
 if TYPE_CHECKING:
     from argocd_provenance.cli.hooking import Hooks
     from argocd_provenance.documents import ImageField, Rendered, Row
+    from argocd_provenance.evidence.aside import Aside
     from argocd_provenance.pipeline import Decided, Rules
     from argocd_provenance.policy.objectmatch import Carrier
 
@@ -69,21 +72,44 @@ def generate(
             manifests, report = None, _charted(charts, ruled, application)
             if not report.exit_code:
                 watch.moments.begin("render")
-                with sources.rendered(Path(source), settings, ruled, charts, deadline) as texts:
-                    _prepare()
-                    found = texts()
-                watch.moments.begin("read")
-                rendered = _read(found, rows)
-                manifests, report = _answer(rendered, charts, ruled, application, hooks, deadline, progress, watch)
+                with ExitStack() as stack:
+                    with sources.rendered(Path(source), settings, ruled, charts, deadline) as texts:
+                        aside = _prepare(ruled, stack)
+                        found = texts()
+                    watch.moments.begin("read")
+                    rendered = _read(found, rows)
+                    manifests, report = _answer(
+                        rendered, charts, ruled, application, hooks, deadline, progress, watch, aside
+                    )
             if versions:
                 report = replace(report, renderer=sources.renderer(Path(source), settings, deadline))
     return manifests, replace(report, notes=(*report.notes, *notes))
 
 
-def _prepare() -> None:
-    """Import what comes after rendering, while the renderer works."""
+def _prepare(ruled: Operator, stack: ExitStack) -> "Aside | None":
+    """Import what comes after rendering, while the renderer works.
+
+    Where nothing can be remembered, whatever the images are, the verifier's process is begun, too; `stack` ends it.
+    """
+    aside = None
+    if ruled.leans_on_sigstore() and _remembers_nothing(ruled.config.cache):
+        from argocd_provenance.evidence.aside import Aside
+
+        aside = stack.enter_context(closing(Aside()))
+        aside.start()
     from argocd_provenance.cli import answers  # noqa: F401
     from argocd_provenance.report import text  # noqa: F401
+
+    if aside is not None:
+        from argocd_provenance import pipeline  # noqa: F401
+        from argocd_provenance.cli import edges  # noqa: F401
+        from argocd_provenance.oci import bearer  # noqa: F401
+    return aside
+
+
+def _remembers_nothing(cache: Cache) -> bool:
+    """Whether no run before this one can have told it anything."""
+    return cache.redis is None and (cache.path is None or not Path(cache.path, FILE).exists())
 
 
 def _read(texts: Sequence[tuple[str, str]], rows: "list[Row]") -> "Rendered":
@@ -128,6 +154,7 @@ def _answer(
     deadline: Deadline,
     progress: Progress,
     watch: Watch,
+    aside: "Aside | None" = None,
 ) -> tuple[str | None, Report]:
     """What `generate` returns for documents that are read."""
     if not rendered.objects and not ruled.config.allow_empty:
@@ -140,7 +167,7 @@ def _answer(
 
     notes: list[str] = []
     watch.moments.begin("decide")
-    decided = _decide(rendered, ruled, application, deadline, progress, notes, watch)
+    decided = _decide(rendered, ruled, application, deadline, progress, notes, watch, aside)
     watch.moments.begin("emit")
     report = _report(rendered, {**charts, **decided}, ruled, application, notes)
     if hooks is not None:
@@ -189,6 +216,7 @@ def _decide(
     progress: Progress,
     notes: list[str],
     watch: Watch,
+    aside: "Aside | None",
 ) -> "dict[str, Decided]":
     if not rendered.images:
         return {}
@@ -196,7 +224,7 @@ def _decide(
     applied = [field for field in rendered.images if field.applied]
     texts = [field.written for field in applied if field.written not in templated]
     rules = replace(_rules(ruled, application), carriers=_carriers(rendered))
-    answered = ask(texts, ruled, rules, deadline, progress, ruled.hosts(), notes, watch)
+    answered = ask(texts, ruled, rules, deadline, progress, ruled.hosts(), notes, watch, aside)
     if ruled.config.templated == "deny":
         answered |= {
             field.written: _no_reference(field)
@@ -215,8 +243,11 @@ def ask(
     permitted: frozenset[str],
     notes: list[str],
     watch: Watch | None = None,
+    aside: "Aside | None" = None,
 ) -> "dict[str, Decided]":
     """Decide about `texts`, and add to `notes` what is wrong with the cache.
+
+    `aside` is where the cryptography may be done; without it such a process is started when it is needed.
 
     A refusal that leans on what was remembered of tags and lists is not pronounced: the registries are asked anew, so that
     who has just signed, or just pushed, is not told of the past.
@@ -233,7 +264,7 @@ def ask(
     def decided(texts: list[str], remembered: Remembered) -> "dict[str, Decided]":
         with (
             registry(ruled.config, permitted, deadline, remembered, watch.requests) as client,
-            verifiers(ruled, memory, remembered) as made,
+            verifiers(ruled, memory, remembered, aside) as made,
         ):
             recollection = Recollection(client, made) if memory is not None else None
             proving = partial(watch.verifier, made)

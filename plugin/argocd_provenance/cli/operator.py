@@ -45,6 +45,11 @@ class Operator:
         named = {settings.host for settings in self.config.registries}
         return frozenset(named.union(*(policy.hosts() for policy in self.policies)))
 
+    def leans_on_sigstore(self) -> bool:
+        """Whether some policy trusts certificates, a log or a timestamp authority, and not keys alone."""
+        anchors = (anchor for policy in self.policies for anchor in policy.anchors())
+        return any(isinstance(anchor, DomainAnchor) or anchor.log or anchor.stamped for anchor in anchors)
+
 
 def config_path(given: Path | None, environment: Mapping[str, str]) -> Path:
     """The config's path: the option, the variable, or the usual place."""

@@ -9,6 +9,7 @@ of sockets; whatever is amiss with the other end (`Gone`) makes the run do the w
 
 import contextlib
 import gc
+import importlib
 import os
 import pickle
 import signal
@@ -72,13 +73,20 @@ class Aside:
                 self._send(0, ("domain", domain))
         return _understood(self._ask("prove", candidate, anchor, artifact, known))
 
-    def close(self) -> None:
-        """End the process, whatever it does."""
-        self._end()
+    def end(self) -> None:
+        """End the process, whatever it does; `close` waits for that."""
+        self._give_up()
         if self._pid:
-            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """End the process, and see it gone: nobody else would bury it in a container."""
+        self.end()
+        if self._pid:
+            with contextlib.suppress(ChildProcessError):
                 os.waitpid(self._pid, 0)
+            self._pid = 0
 
     def _spawn(self) -> bool:
         ours, theirs = socket.socketpair()
@@ -116,7 +124,7 @@ class Aside:
         try:
             self._socket.sendall(_LENGTH.pack(len(content), number) + content)
         except OSError:
-            self._end()
+            self._give_up()
             raise Gone from None
 
     def _listen(self, ours: socket.socket) -> None:
@@ -127,9 +135,9 @@ class Aside:
                     with self._lock:
                         answer = self._waiting.pop(number)
                     answer.set_result(content)
-            self._end()
+            self._give_up()
 
-    def _end(self) -> None:
+    def _give_up(self) -> None:
         with self._lock:
             self._gone = True
             waiting, self._waiting = self._waiting, {}
@@ -157,9 +165,11 @@ def _understood(answer: bytes) -> Proved:
 
 def main() -> None:
     """Serve whoever started us, on our standard input, until they are gone."""
+    os.closerange(3, 1 << 20)  # whatever whoever started the run has left open in it
     # As in `cli.main`: we end with the run.
     gc.disable()
-    with socket.socket(fileno=0) as connection, contextlib.suppress(OSError, EOFError):
+    with socket.socket(fileno=0) as connection, contextlib.suppress(OSError, EOFError, ImportError):
+        importlib.import_module(_BRIDGE)
         end = _OtherEnd()
         while True:
             number, content = _frame(connection)
@@ -190,7 +200,7 @@ class _OtherEnd:
         return b"="
 
     def _prove(self, candidate: Candidate, anchor: Anchor, artifact: Artifact, number: int) -> bytes:
-        from argocd_provenance.evidence.proving import prove  # noqa: PLC0415 - roots are looked into before it is here
+        from argocd_provenance.evidence.proving import prove  # noqa: PLC0415 - it is heavy, and `main` has imported it
 
         domain = self._domains[number]
         try:

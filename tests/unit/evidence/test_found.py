@@ -18,7 +18,18 @@ from argocd_provenance.evidence.verify import Verifier
 from argocd_provenance.oci.reference import Repository
 from argocd_provenance.records import replace
 from support.memories import Keeper
-from support.signing import BARE, DOMAIN, IMAGE, OTHER, SIGSTORE, VERIFIER, bundle_candidate, evidence, provenance, verify
+from support.signing import (
+    BARE,
+    DOMAIN,
+    IMAGE,
+    OTHER,
+    SIGSTORE,
+    VERIFIER,
+    bundle_candidate,
+    evidence,
+    provenance,
+    verify,
+)
 
 ANCHORS = (KeyAnchor(b"a key", log=False), DomainAnchor("test"))
 NAMED = {"test": DOMAIN, "bare": BARE}
@@ -120,7 +131,7 @@ def test_another_version_of_the_verifier_knows_nothing(monkeypatch: pytest.Monke
 
 def test_what_went_wrong_unexpectedly_is_not_remembered() -> None:
     """Another run may not meet it."""
-    candidate = replace(bundle_candidate(SIGSTORE.bundle(SIGSTORE.issue(), provenance())), certificate=7)
+    candidate = replace(bundle_candidate(SIGSTORE.bundle(SIGSTORE.issue(), provenance())), signature=7)
     odd = VERIFIER.verify(candidate, DomainAnchor("test"), Artifact((IMAGE,)))  # type: ignore[arg-type]
     assert isinstance(odd, Rejected)
     keeper = Keeper()
