@@ -39,12 +39,9 @@ class Disk:
         self._touched: set[bytes] = set()
         self._steps = 0
         self._connection = self._opened()
-        self._empty = self._holds_nothing()
 
     def get(self, name: bytes) -> bytes | None:
         """What lies under `name`."""
-        if self._empty:
-            return None
         with self._lock:
             self._steps = 0
             try:
@@ -67,7 +64,6 @@ class Disk:
             except sqlite3.DatabaseError as error:
                 raise self._broken(error) from None
         self._touched.clear()
-        self._empty = False
 
     def _write(self, connection: sqlite3.Connection, rows: Sequence[tuple[bytes, int, bytes]]) -> None:
         connection.execute("BEGIN IMMEDIATE")
@@ -81,13 +77,6 @@ class Disk:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             raise
-
-    def _holds_nothing(self) -> bool:
-        """Whether there is nothing yet: then a first run need not ask for each thing that it needs."""
-        try:
-            return self._connection.execute("SELECT 1 FROM entry LIMIT 1").fetchone() is None
-        except sqlite3.DatabaseError:
-            return False  # whoever asks for an entry meets the fault again
 
     def close(self) -> None:
         """Close the file."""

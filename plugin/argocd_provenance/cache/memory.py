@@ -29,12 +29,15 @@ class Memory:
         self._lock = threading.Lock()
         self._fresh: dict[bytes, bytes] = {}
         self._nearer: dict[bytes, bytes] = {}
+        self._unknown: set[bytes] = set()
         self.warnings: list[str] = []
         self.hits = self.misses = 0
 
     def recall(self, question: Question) -> Recalled | None:
         """What was answered to `question`; None where nobody knows, or only somebody without our key."""
         name = self._seal.name(question)
+        if name in self._unknown:  # a moment ago; whoever asks for it keeps what they are told
+            return None
         for number, store in enumerate(tuple(self._stores)):
             entry = self._get(store, name)
             opened = self._seal.open(question, entry) if entry is not None and len(entry) <= ENTRY_LIMIT else None
@@ -48,6 +51,7 @@ class Memory:
             return Recalled(opened[1], age)
         with self._lock:
             self.misses += 1
+            self._unknown.add(name)
         return None
 
     def keep(self, question: Question, answer: bytes) -> None:

@@ -74,7 +74,7 @@ def generate(
                 watch.moments.begin("render")
                 with ExitStack() as stack:
                     with sources.rendered(Path(source), settings, ruled, charts, deadline) as texts:
-                        aside = _prepare(ruled, stack)
+                        aside = _prepare(Path(source), ruled, stack)
                         found = texts()
                     watch.moments.begin("read")
                     rendered = _read(found, rows)
@@ -86,13 +86,14 @@ def generate(
     return manifests, replace(report, notes=(*report.notes, *notes))
 
 
-def _prepare(ruled: Operator, stack: ExitStack) -> "Aside | None":
+def _prepare(folder: Path, ruled: Operator, stack: ExitStack) -> "Aside | None":
     """Import what comes after rendering, while the renderer works.
 
-    Where nothing can be remembered, whatever the images are, the verifier's process is begun, too; `stack` ends it.
+    Where images are to be expected, and nothing can be remembered of them, the verifier's process is begun, too; `stack`
+    ends it.
     """
     aside = None
-    if ruled.leans_on_sigstore() and _remembers_nothing(ruled.config.cache):
+    if ruled.leans_on_sigstore() and _remembers_nothing(ruled.config.cache) and sources.speaks_of_images(folder):
         from argocd_provenance.evidence.aside import Aside
 
         aside = stack.enter_context(closing(Aside()))

@@ -1,6 +1,8 @@
 """Where the manifests of a run come from: standard input, or a folder that is rendered."""
 
 import contextlib
+import itertools
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 # Argo CD reads at most 100 MB of a plugin's output; what people write is far below.
 _INPUT_LIMIT = 100 * 1024 * 1024
+# More is not looked at to guess whether there will be images.
+_GLANCES, _GLANCE = 64, 16 * 1024
 
 
 def filtered(stdin: BinaryIO) -> list[tuple[str, str]]:
@@ -58,3 +62,19 @@ def renderer(folder: Path, settings: Settings, deadline: Deadline) -> tuple[str,
         return renderer(folder, settings, deadline)
     except RenderError:
         return settings.kind or kind_of(folder), ""
+
+
+def speaks_of_images(folder: Path) -> bool:
+    """Whether a file in `folder`, or among its templates, speaks of images: a guess, by which nothing is decided."""
+    for place in (folder, folder / "templates"):
+        with contextlib.suppress(OSError), os.scandir(place) as entries:
+            for entry in itertools.islice(entries, _GLANCES):
+                if entry.is_file(follow_symlinks=False) and b"image" in _glance(entry.path):
+                    return True
+    return False
+
+
+def _glance(path: str) -> bytes:
+    with contextlib.suppress(OSError), Path(path).open("rb", buffering=0) as file:
+        return file.read(_GLANCE) or b""
+    return b""
