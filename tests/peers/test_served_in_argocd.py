@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.argocd import PLUGIN, ArgoCD
+from support.argocd import PLUGIN, ArgoCD, Reply
 from support.processes import wait_for
 from support.registries import silent
 from support.resident import alive, answers, children, resident, state
@@ -97,3 +97,20 @@ def test_when_it_is_killed_the_next_request_is_answered_all_the_same(served_serv
     assert reply.objects == again.objects != []
     assert state(first) == ""
     assert all(alive(pid) for pid in children(server))
+
+
+def test_twenty_requests_at_once_are_all_answered(served_servers: ArgoCD, tmp_path: Path) -> None:
+    """Each by a fork, in its turn; where there are too many, the plugin does its own work."""
+    with shop(tmp_path, images=[WEB], source={"web/pod.yaml": pod("acme/web:v1")}) as scenario:
+        served_servers.operator(scenario.folder)
+        repository = served_servers.repository(tmp_path / "git")
+        repository.commit_folder(scenario.folder / "source")
+
+        def ask(number: int) -> Reply:
+            return served_servers.manifests(repository, "web", app=f"web-{number}", deadline=60)
+
+        with ThreadPoolExecutor(20) as pool:
+            replies = list(pool.map(ask, range(20)))
+
+    assert {reply.code for reply in replies} == {"OK"}
+    assert {tuple(reply.images()) for reply in replies} == {tuple(replies[0].images())}
