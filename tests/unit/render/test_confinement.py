@@ -246,7 +246,7 @@ class TestWhatIsLeft:
 
     def test_when_the_program_ends(self, pipe: Path, reader: int) -> None:
         """A daemon that it started does not outlive it."""
-        self.start(pipe, DAEMONS, Deadline(60))
+        self.start(pipe, DAEMONS, Deadline(20))
 
         assert self.ended(reader) == 2
 
