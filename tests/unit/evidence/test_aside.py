@@ -49,7 +49,7 @@ def begun() -> Aside:
     """A process, as it is started where sigstore is not imported yet and a second processor is there."""
     aside = Aside()
     with pytest.MonkeyPatch.context() as patched:
-        patched.delitem(sys.modules, BRIDGE)
+        patched.delitem(sys.modules, BRIDGE, raising=False)
         patched.setattr(os, "sched_getaffinity", lambda _process: {0, 1})
         assert aside.start()
     return aside
