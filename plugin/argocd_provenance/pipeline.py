@@ -307,22 +307,18 @@ class Run:
         collected = _Collected()
         thorough = any(policy.thorough for policy in policies)
         subjects: dict[str, _Subjects] = {}
-        answers = []
         try:
             if not asking and any(policy.platforms.kind != "index" for policy in policies):
                 return []
             subjects = self._subjects(repository, digest, policies)
-            answers = [self._answer(one, collected, subjects) for one in asked]
             for subject, source, place in _steps(subjects, policies):
-                if not thorough and all(answer.decision.settled for answer in answers):
+                if not thorough and all(self._decision(one, collected, subjects).settled for one in asked):
                     break
                 if not self._look(repository, subject, source, place, policies, collected, asking=asking):
                     return []
-                answers = [self._answer(one, collected, subjects) for one in asked]
         except (RegistryError, DeadlineExceeded) as error:
             collected.faults.append(fault(error))
-            answers = [self._answer(one, collected, subjects) for one in asked]
-        return answers
+        return [self._answer(one, collected, subjects) for one in asked]
 
     def _subjects(self, repository: Repository, digest: Digest, policies: Sequence[Policy]) -> dict[str, _Subjects]:
         """The digests that each policy asks about, or a finding where one is missing."""
@@ -387,11 +383,23 @@ class Run:
         return self._answer(one, _Collected(), {})
 
     def _answer(self, one: _Resolved, collected: _Collected, subjects: Mapping[str, _Subjects]) -> Decided:
+        decision = self._decision(one, collected, subjects, reasons=True)
+        pinned = one.reference.pinned(one.digest) if decision.pins and one.digest is not None else ""
+        return Decided(one.reference.written, decision, one.digest, pinned, lambda: self._why(one, collected, subjects))
+
+    def _decision(
+        self,
+        one: _Resolved,
+        collected: _Collected,
+        subjects: Mapping[str, _Subjects],
+        *,
+        reasons: bool = False,
+    ) -> Decision:
         judged = [
-            (policy, self._judge(one, policy, collected, subjects.get(policy.origin, ())))
+            (policy, self._judge(one, policy, collected, subjects.get(policy.origin, ()), reasons=reasons))
             for policy in one.coverage.policies
         ]
-        decision = decide(
+        return decide(
             Image(one.reference, one.digest),
             one.coverage,
             judged,
@@ -399,8 +407,6 @@ class Run:
             self._rules.unmatched,
             enforce=self._rules.enforce,
         )
-        pinned = one.reference.pinned(one.digest) if decision.pins and one.digest is not None else ""
-        return Decided(one.reference.written, decision, one.digest, pinned, lambda: self._why(one, collected, subjects))
 
     def _why(self, one: _Resolved, collected: _Collected, subjects: Mapping[str, _Subjects]) -> Why:
         lines: list[str] = []
@@ -413,7 +419,9 @@ class Run:
                 seen.update((piece.digest, piece) for piece in evidence)
         return Why((*lines, *dict.fromkeys(collected.notes)), tuple(seen.values()))
 
-    def _judge(self, one: _Resolved, policy: Policy, collected: _Collected, subjects: _Subjects) -> Judgement:
+    def _judge(
+        self, one: _Resolved, policy: Policy, collected: _Collected, subjects: _Subjects, *, reasons: bool
+    ) -> Judgement:
         """The judgement of `policy`: over every subject it asks about, all of which must pass.
 
         No subjects at all (the platforms could not be asked for) is never a pass.
@@ -424,7 +432,7 @@ class Run:
         for subject in subjects:
             evidence, rejected = collected.about(subject, policy)
             image = Image(one.reference, subject)
-            judged = judge(image, policy, evidence, rejected, collected.notes, today=self._rules.today)
+            judged = judge(image, policy, evidence, rejected, collected.notes, today=self._rules.today, reasons=reasons)
             if judged.exception is not None and subject == one.digest:
                 return judged  # an exception names the digest that is deployed, and speaks for its platforms
             judgements.append(judged)

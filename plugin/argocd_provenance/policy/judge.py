@@ -52,15 +52,18 @@ def judge(
     notes: Sequence[str] = (),
     *,
     today: date,
+    reasons: bool = True,
 ) -> Judgement:
     """Decide whether `evidence` about `image` satisfies `policy` on the day `today`.
 
-    `rejected` and `notes` only help to explain. Evidence about another digest is nobody's, and left out.
+    `rejected` and `notes` only help to explain. Evidence about another digest is nobody's, and left out. Without `reasons`
+    a denial has no findings: for who only asks whether more evidence is needed.
     """
     if policy.mode == "pin" and not policy.authorities:
         return Judgement(allowed=True, weak=True)
     held = about(image, evidence)
-    tried = [_authority(image, policy, authority, held, rejected, notes, today) for authority in policy.authorities]
+    told = (rejected, notes) if reasons else None
+    tried = [_authority(image, policy, authority, held, told, today) for authority in policy.authorities]
     allowed = [judgement for judgement in tried if judgement.allowed]
     if allowed and policy.over is None:
         return min(allowed, key=lambda judgement: judgement.weak)
@@ -69,13 +72,15 @@ def judge(
         tried = [_overall(image, policy, matched, held, today)]
         if tried[0].allowed:
             return tried[0]
-    nearest = min(tried, key=lambda judgement: (judgement.final, -judgement.reached, len(judgement.findings)))
-    findings = _and_others(nearest, policy, tried)
     exception = _exception(image, policy, today)
     if isinstance(exception, PolicyException):
         return Judgement(allowed=True, exception=exception)
+    final = all(judgement.final for judgement in tried)
+    if not reasons:
+        return Judgement(allowed=False, final=final)
+    nearest = min(tried, key=lambda judgement: (judgement.final, -judgement.reached, len(judgement.findings)))
     expired = (exception,) if exception is not None else ()
-    return Judgement(allowed=False, findings=(*findings, *expired), final=all(j.final for j in tried))
+    return Judgement(allowed=False, findings=(*_and_others(nearest, policy, tried), *expired), final=final)
 
 
 def about(image: Image, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
@@ -94,30 +99,42 @@ def _authority(
     policy: Policy,
     authority: Authority,
     evidence: Sequence[Evidence],
-    rejected: Sequence[Rejected],
-    notes: Sequence[str],
+    told: tuple[Sequence[Rejected], Sequence[str]] | None,
     today: date,
 ) -> Judgement:
+    """What one authority of `policy` says; why it denies is found out where it is `told` what else was found."""
     if authority.static == "pass":
         return Judgement(allowed=True, weak=True)
     if authority.static == "fail" or not authority.demands:
         return Judgement(allowed=False, findings=(_refused(authority),), final=True)
-    if not evidence:
-        found = missing(authority.demands, rejected, notes)
-        return Judgement(allowed=False, findings=tuple(dict.fromkeys(found)))
     used: list[Evidence] = []
-    findings: list[Finding] = []
-    unmet = reached = 0
+    unmet = False
     for demand in authority.demands:
-        asked = question(demand, image, policy, evidence, today)
-        satisfied = satisfying(asked, evidence)
+        satisfied = satisfying(question(demand, image, policy, evidence, today), evidence)
         used += [piece for piece in satisfied if piece not in used]
-        if not satisfied:
-            unmet += 1
-            findings += denial(asked, evidence)
-        reached += _PASSED if satisfied else nearest_miss(asked, evidence)
+        unmet = unmet or not satisfied
+        if unmet and told is None:
+            return Judgement(allowed=False)
     if not unmet:
         return Judgement(allowed=True, used=tuple(used))
+    if not evidence and told is not None:
+        return Judgement(allowed=False, findings=tuple(dict.fromkeys(missing(authority.demands, *told))))
+    return _nearest(image, policy, authority, evidence, today)
+
+
+def _nearest(
+    image: Image, policy: Policy, authority: Authority, evidence: Sequence[Evidence], today: date
+) -> Judgement:
+    """The denial of one authority: how far it got, and why not farther."""
+    findings: list[Finding] = []
+    reached = 0
+    for demand in authority.demands:
+        asked = question(demand, image, policy, evidence, today)
+        if satisfying(asked, evidence):
+            reached += _PASSED
+        else:
+            findings += denial(asked, evidence)
+            reached += nearest_miss(asked, evidence)
     return Judgement(allowed=False, findings=tuple(dict.fromkeys(findings)), reached=reached)
 
 
