@@ -5,6 +5,9 @@ and policies ask. The places where evidence can hang are asked in turn, only whi
 before anything is denied. Evidence belongs to a repository: it is never reused for another one.
 """
 
+import contextlib
+import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from datetime import date
@@ -29,11 +32,11 @@ from argocd_provenance.policy.platforms import to_verify
 from argocd_provenance.policy.select import Application, Coverage, cover
 from argocd_provenance.policy.tree import tree
 from argocd_provenance.records import dataclass, field
-from argocd_provenance.verdict import Finding
+from argocd_provenance.verdict import Finding, Outcome
 
 # More threads than this wait for the same registries without being faster; but those that wait for cryptography must not
 # keep others from the network.
-WORKERS = 64
+WORKERS = 48
 # Seconds after the deadline in which those who noticed it themselves may say what they were doing.
 _GRACE = 1.0
 _OWN = EvidenceSource(None)
@@ -217,27 +220,34 @@ class Run:
         pool = ThreadPoolExecutor(WORKERS)
         try:
             left = [text for text in texts if text not in decided]
-            resolving = [pool.submit(self._resolve, text, self._registry.resolve) for text in left]
-            self._prepare(left)
-            groups = _Groups(self, decided)
-            for resolved in self._finished(resolving):
-                groups.add(resolved)
+            preparing = pool.submit(self._prepare, left)
+            resolving = {pool.submit(self._resolve, text, self._registry.resolve): _repository(text) for text in left}
+            groups, awaited = _Groups(self, decided), Counter(resolving.values())
+            examining: list[Future[list[Decided]]] = []
+            for future in self._finished(resolving):
+                groups.add(future.result())
+                repository = resolving[future]
+                awaited[repository] -= 1
+                # What hangs on a digest is asked once for all references to it, which are those to its repository.
+                if not awaited[repository]:
+                    found = groups.found.items()
+                    examining += [
+                        pool.submit(self._examine, *key, asked) for key, asked in found if key[0] == repository
+                    ]
                 self._progress(len(decided), len(texts))
-            examining = [pool.submit(self._examine, *key, asked) for key, asked in groups.found.items()]
             for answers in self._finished(examining):
-                decided.update((answer.written, answer) for answer in answers)
+                decided.update((answer.written, answer) for answer in answers.result())
                 self._progress(len(decided), len(texts))
+            for prepared in self._finished([preparing]):
+                prepared.result()  # what is wrong with trusted roots is told, though nothing came to be verified
         finally:
             # A thread that a registry holds up past every limit must not hold up the answer.
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _finished(self, futures: Sequence[Future[T]]) -> Iterator[T]:
-        """The results in the order in which they come, until the deadline and a little longer has passed."""
-        try:
-            for future in as_completed(futures, timeout=self._deadline.remaining() + _GRACE):
-                yield future.result()
-        except TimeoutError:
-            return
+    def _finished(self, futures: Iterable[Future[T]]) -> Iterator[Future[T]]:
+        """Those that are done, as they come, until the deadline and a little longer has passed."""
+        with contextlib.suppress(TimeoutError):
+            yield from as_completed(futures, timeout=self._deadline.remaining() + _GRACE)
 
     def _unfinished(self, written: str) -> Decided:
         late = DeadlineExceeded(
@@ -250,9 +260,14 @@ class Run:
         return Decided(written, self._undecided(self._cover(reference, None), fault(late)))
 
     def _prepare(self, written: Iterable[str]) -> None:
-        """Make the verifier here, in the main thread, while others wait for the network: its import is slow."""
-        if not self._verifier.done() and any(self._needs_evidence(text) for text in written):
+        """Make the verifier, while others wait for the network: it has trusted roots to read, and libraries to import."""
+        if self._verifier.done() or not any(self._needs_evidence(text) for text in written):
+            return
+        try:
             self._verifier.set_result(self._make_verifier())
+        except BaseException as error:
+            self._verifier.set_exception(error)
+            raise
 
     def _needs_evidence(self, written: str) -> bool:
         try:
@@ -307,18 +322,25 @@ class Run:
         collected = _Collected()
         thorough = any(policy.thorough for policy in policies)
         subjects: dict[str, _Subjects] = {}
+        decisions: list[Decision] = []
         try:
             if not asking and any(policy.platforms.kind != "index" for policy in policies):
                 return []
             subjects = self._subjects(repository, digest, policies)
             for subject, source, place in _steps(subjects, policies):
-                if not thorough and all(self._decision(one, collected, subjects).settled for one in asked):
+                decisions = [self._decision(one, collected, subjects) for one in asked]
+                if not thorough and all(decision.settled for decision in decisions):
                     break
                 if not self._look(repository, subject, source, place, policies, collected, asking=asking):
                     return []
+                decisions = []
         except (RegistryError, DeadlineExceeded) as error:
             collected.faults.append(fault(error))
-        return [self._answer(one, collected, subjects) for one in asked]
+            decisions = []
+        return [
+            self._answer(one, collected, subjects, decision)
+            for one, decision in itertools.zip_longest(asked, decisions)
+        ]
 
     def _subjects(self, repository: Repository, digest: Digest, policies: Sequence[Policy]) -> dict[str, _Subjects]:
         """The digests that each policy asks about, or a finding where one is missing."""
@@ -382,8 +404,16 @@ class Run:
         """What is decided about a reference of which nothing is asked: no policy, and no digest."""
         return self._answer(one, _Collected(), {})
 
-    def _answer(self, one: _Resolved, collected: _Collected, subjects: Mapping[str, _Subjects]) -> Decided:
-        decision = self._decision(one, collected, subjects, reasons=True)
+    def _answer(
+        self,
+        one: _Resolved,
+        collected: _Collected,
+        subjects: Mapping[str, _Subjects],
+        decision: Decision | None = None,
+    ) -> Decided:
+        """The answer; `decision` is what was decided already without looking for reasons, which a denial must have."""
+        if decision is None or decision.outcome is Outcome.DENIED:
+            decision = self._decision(one, collected, subjects, reasons=True)
         pinned = one.reference.pinned(one.digest) if decision.pins and one.digest is not None else ""
         return Decided(one.reference.written, decision, one.digest, pinned, lambda: self._why(one, collected, subjects))
 
@@ -439,6 +469,14 @@ class Run:
         # The weakest speaks for all: refused, not proved, by exception, proved.
         weakest_first = sorted(judgements, key=lambda j: (j.allowed, not j.weak, j.exception is None))
         return weakest_first[0] if weakest_first else Judgement(allowed=False)
+
+
+def _repository(written: str) -> Repository | None:
+    """The repository of a reference; None for what is none."""
+    try:
+        return Reference.parse(written).repository
+    except InvalidReference:
+        return None
 
 
 def _no_reference(written: str, error: InvalidReference) -> Decided:

@@ -13,6 +13,7 @@ from argocd_provenance import pipeline
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.demo.registry import Answer, refusal
 from argocd_provenance.demo.sigstore import encode
+from argocd_provenance.errors import OperatorError
 from argocd_provenance.evidence.trust import trust_domain
 from argocd_provenance.evidence.verify import Verifier
 from argocd_provenance.oci.reference import Digest, Reference
@@ -583,6 +584,83 @@ class TestDeadline:
         stuck.release.set()
 
         assert [codes(one) for one in decided.values()] == [["deadline"], ["invalid-reference"]]
+
+
+class Rendezvous:
+    """A registry client whose named question is answered only after another thing happened, which it waits for."""
+
+    def __init__(self, registry: Client, held: str) -> None:
+        self._registry, self._held = registry, held
+        self.happened = threading.Event()
+
+    def resolve(self, reference: Reference) -> Digest:
+        """As the client does, in its turn."""
+        if self._held in reference.repository.path:
+            assert self.happened.wait(20)
+        return self._registry.resolve(reference)
+
+    def gather(self, *asked: Any, **how: Any) -> Any:
+        """As the client does; this is what happens."""
+        found = self._registry.gather(*asked, **how)
+        self.happened.set()
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._registry, name)
+
+
+class TestNobodyWaits:
+    def test_evidence_is_fetched_while_the_verifier_is_made(self, world: Callable[..., World]) -> None:
+        """Its import takes as long as all the rest."""
+        here = world()
+        asked = Rendezvous(here.client, "nobody")
+
+        def made() -> Verifier:
+            assert asked.happened.wait(20)
+            return here.verifier
+
+        decided = decide(asked, made, policies(policy(), host=here.host), f"{here.host}/acme/web:v1", making=True)
+
+        assert [one.decision.word for one in decided.values()] == ["verified"]
+
+    def test_evidence_is_fetched_while_the_tag_of_another_image_is_asked_for(self, world: Callable[..., World]) -> None:
+        """A slow answer holds up its own image only."""
+        here = world()
+        asked = Rendezvous(here.client, "/api")
+        names = [f"{here.host}/acme/{name}:v1" for name in ("api", "web")]
+
+        decided = decide(asked, here.verifier, policies(policy(), host=here.host), *names)
+
+        assert [one.decision.word or one.decision.outcome for one in decided.values()] == ["denied", "verified"]
+
+    def test_references_to_one_digest_wait_for_each_other(self, world: Callable[..., World]) -> None:
+        """What hangs on it is looked at once, for all of them."""
+        here = world()
+        digest = here.registry.contents.tags["acme/web", "v1"]
+        names = [f"{here.host}/acme/web{which}" for which in (":v1", f"@{digest}", f":v1@{digest}")]
+
+        decided = decide(here.client, here.verifier, policies(policy(), host=here.host), *names)
+
+        assert {one.decision.word for one in decided.values()} == {"verified"}
+        assert len([r for r in here.registry.requests if r.path.endswith(digest.replace(":", "-"))]) == 1
+
+    def test_what_the_last_place_holds_counts(self, world: Callable[..., World]) -> None:
+        """A place that could not be asked is forgotten once another one has proved all."""
+        here = world({"image": "acme/web:v1", "attach": [{**SIGNED, "form": "sig"}, {**BUILT, "form": "att"}]})
+        digest = here.registry.contents.tags["acme/web", "v1"]
+        here.registry.answers[f"/v2/acme/web/referrers/{digest}"] = refusal(403, "DENIED", "no")
+
+        assert here.one("acme/web:v1", rules=policy(BOTH)).decision.word == "verified"
+
+    def test_a_verifier_that_cannot_be_made_ends_the_run(self, world: Callable[..., World]) -> None:
+        """Though no evidence came to be verified by it: a broken trusted root is nobody's denial."""
+        here = world(API)
+
+        def made() -> Verifier:
+            raise OperatorError("the trusted root is malformed")
+
+        with pytest.raises(OperatorError, match="malformed"):
+            decide(here.client, made, policies(policy(), host=here.host), f"{here.host}/acme/api:v1", making=True)
 
 
 def test_a_forks_provenance_names_both_signers(world: Callable[..., World]) -> None:

@@ -101,12 +101,14 @@ def decide(
     today: date = TODAY,
     deadline: Deadline | None = None,
     recollection: Recollection | None = None,
+    making: bool = False,
     **rules: Any,
 ) -> dict[str, Decided]:
-    """What the pipeline decides about `references`."""
+    """What the pipeline decides about `references`; `making`: `verifier` is what makes it."""
     asked = Rules(tuple(judged_by), unmatched, rules.pop("application", None), today, **rules)
     limit = deadline or Deadline(20, lambda: 0.0)
-    run = Run(asked, registry, lambda: verifier, limit, lambda _done, _total: None, recollection)
+    made = verifier if making else lambda: verifier
+    run = Run(asked, registry, made, limit, lambda _done, _total: None, recollection)
     return run.decide(references)
 
 

@@ -26,6 +26,8 @@ def main() -> None:
     """Run the command line; a fault of our own says so first, then crashes as Python does (exit 1)."""
     # One run and the process ends: looking for cycles costs a fifth of the time that large manifests take to read.
     gc.disable()
+    # Who has an answer from the network must not wait long for who computes: the default is 5 ms, for each step of each image.
+    sys.setswitchinterval(0.001)
     _open_closed_streams()
     try:
         _run(sys.argv[1:])

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-PER_HOST = 16
-"""Questions to one host at a time: as fast as more (16 to 32 connections were measured alike)."""
+PER_HOST = 24
+"""Questions to one host at a time: with fewer, 20 ms away, 50 images wait for their turn; more are not faster."""
 ATTEMPTS = 4
 TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 _BACK_OFF = 0.2  # doubled each time

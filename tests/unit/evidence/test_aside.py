@@ -2,8 +2,10 @@
 
 import base64
 import os
+import pickle
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ import pytest
 from argocd_provenance.demo.sigstore import VirtualSigstore, encode
 from argocd_provenance.errors import OperatorError
 from argocd_provenance.evidence.artifact import Artifact
-from argocd_provenance.evidence.aside import Aside, Gone
+from argocd_provenance.evidence.aside import _LENGTH, Aside, Gone, _frame, _understood, main
 from argocd_provenance.evidence.parts import Candidate
 from argocd_provenance.evidence.trust import check_keys, parse
 from argocd_provenance.evidence.values import DomainAnchor, Evidence, Rejected
@@ -35,6 +37,7 @@ from support.signing import (
 
 BRIDGE = "argocd_provenance.evidence.bridge"
 ANCHOR = DomainAnchor("test")
+ASKED = pickle.dumps(("root", DOMAIN.root))
 STARTED = (
     "import sys, time\n"
     "from argocd_provenance.evidence.aside import Aside\n"
@@ -130,16 +133,41 @@ def test_where_it_dies_the_work_is_done_here() -> None:
     aside.close()
 
 
+@pytest.mark.parametrize("answer", [b"", b"=", b"={}", b"=null", b"!no", b'={"certificate":null}', b"+", b"={\xff"])
+def test_an_answer_that_is_not_understood_proves_nothing(answer: bytes) -> None:
+    """The run does the work itself."""
+    with pytest.raises(Gone):
+        _understood(answer)
+
+
 def test_it_sees_nothing_of_ours(aside: Aside) -> None:
-    """No environment, none of our files and connections, and no stream that somebody waits for the end of."""
+    """No environment, and no stream that somebody waits for the end of."""
     aside.check_root(DOMAIN.root)
     of = Path("/proc", str(aside._pid))
-
     files = {entry.name: str(entry.readlink()) for entry in (of / "fd").iterdir()}
 
     assert (of / "environ").read_bytes() == b""
     assert files.pop("0").startswith("socket:")
     assert files == {"1": os.devnull, "2": os.devnull}
+
+
+def test_it_closes_what_is_left_open_in_it() -> None:
+    """What whoever started the run, Argo CD's server or a shell, let it inherit."""
+    ours, theirs = socket.socketpair()
+    pid = os.fork()
+    if not pid:
+        os.dup2(theirs.fileno(), 0)
+        main()
+        os._exit(0)
+    with ours, theirs:
+        ours.sendall(_LENGTH.pack(len(ASKED), 1) + ASKED)
+        number, answer = _frame(ours)
+        left = {entry.name for entry in Path("/proc", str(pid), "fd").iterdir()}
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+    assert (number, answer) == (1, b"=")
+    assert left <= {"0", "1", "2"}
 
 
 def test_it_ends_when_it_is_closed() -> None:
