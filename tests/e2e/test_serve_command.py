@@ -98,6 +98,41 @@ class TestSameBytes:
         assert told.spans[0].name == "generate"
 
 
+# What the resident process has done before it forks, then a run; printed: what the run still had to import, or to make.
+_AS_IN_A_FORK = """
+import importlib, io, os, sys
+from argocd_provenance import records
+from argocd_provenance.cli import serving
+for name in serving._READY:
+    importlib.import_module(name)
+records.make_all()
+ready = set(sys.modules)
+from argocd_provenance.cli.generating import generate
+said, sys.stdout = sys.stdout, io.TextIOWrapper(io.BytesIO())
+code = generate(".")
+sys.stdout = said
+print(code, *sorted(set(sys.modules) - ready), *records._waiting)
+"""
+
+
+class TestReady:
+    @pytest.mark.parametrize("runs", [1, 2], ids=["cold", "cached"])
+    def test_a_fork_has_nothing_to_import(self, tmp_path: Path, runs: int) -> None:
+        """Whoever is served waits for the work alone: an image that is verified anew, and one that is remembered."""
+        config = "cache: {path: cache, keyFile: key}\n"
+        with shop(tmp_path, images=[WEB], source={"web.yaml": pod("acme/web:v1")}, config=config) as scenario:
+            told = {"PATH": os.environ["PATH"], "ARGOCD_PROVENANCE_CONFIG": str(scenario.folder / "config.yaml")}
+            command = [sys.executable, "-I", "-c", _AS_IN_A_FORK]
+            said = [
+                subprocess.run(
+                    command, cwd=scenario.folder / "source", env=told, capture_output=True, text=True, check=True
+                ).stdout
+                for _ in range(runs)
+            ]
+
+        assert said[-1].split() == ["0"]
+
+
 class TestIsolation:
     def test_nothing_of_one_application_reaches_the_next(self, tmp_path: Path, resident: Path) -> None:
         """Environment, folder and mask are those of each request alone."""

@@ -30,11 +30,17 @@ from argocd_provenance.resident import place, wire
 _READY = (
     "argocd_provenance.cli.generating",
     "argocd_provenance.cli.group",
+    "argocd_provenance.cli.answers",
     "argocd_provenance.cli.edges",
+    "argocd_provenance.cli.hooking",
+    "argocd_provenance.cli.recollection",
     "argocd_provenance.cli.remembering",
+    "argocd_provenance.cli.remotes",
     "argocd_provenance.cache.disk",
     "argocd_provenance.cache.shared",
     "argocd_provenance.cache.moments",
+    "argocd_provenance.documents",
+    "argocd_provenance.evidence.aside",
     "argocd_provenance.evidence.bridge",
     "argocd_provenance.evidence.proving",
     "argocd_provenance.oci.bearer",
@@ -45,7 +51,13 @@ _READY = (
     "argocd_provenance.render.helm",
     "argocd_provenance.render.kustomize",
     "argocd_provenance.report.text",
+    "argocd_provenance.report.explain",
     "argocd_provenance.report.jsonreport",
+    "cryptography.hazmat.backends.openssl.backend",
+    "encodings.ascii",
+    "encodings.utf_16_be",
+    "encodings.utf_8_sig",
+    "re2",
 )
 # More at a time than a repo-server asks of one sidecar; beyond them a client does its own work, and waits for its turn.
 _MOST = 32
