@@ -1,10 +1,13 @@
 """What a run without images does not import: Argo CD starts one for every Application, again and again."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from argocd_provenance.cli.sources import speaks_of_images
 
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: plain}\n"
 CONFIG = "apiVersion: argocd-provenance.io/v1alpha1\nkind: Config\npolicies: [policy.yaml]\n"
@@ -65,6 +68,45 @@ def test_what_reads_documents_is_imported_while_the_renderer_works(place: Path) 
     kustomized(place)
     names = imported(place)
     assert names.index("argocd_provenance.render.launch") < names.index("argocd_provenance.documents")
+
+
+def test_what_decides_is_imported_while_the_renderer_works_where_images_are_expected(place: Path) -> None:
+    """A file of the source speaks of them; and where nothing is remembered yet, the verifier's process is begun."""
+    kustomized(place)
+    (place / "app" / "README.md").write_text("These are the images of the shop.\n")
+    names = imported(place)
+    assert names.index("argocd_provenance.render.launch") < names.index("argocd_provenance.pipeline")
+    assert names.index("argocd_provenance.evidence.aside") < names.index("argocd_provenance.pipeline")
+    assert not {"sigstore", "cryptography", "requests", "sqlite3"}.intersection(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "speaks"),
+    [
+        ("web.yaml", "image: web\n", True),
+        ("templates/web.yaml", "image: {{ .Values.web }}\n", True),
+        ("values.yaml", "a: b\n", False),
+        ("deep/er/web.yaml", "image: web\n", False),
+        ("large.yaml", " " * 20_000 + "image: web\n", False),
+    ],
+)
+def test_images_are_expected_where_a_file_speaks_of_them(tmp_path: Path, name: str, text: str, *, speaks: bool) -> None:
+    """A glance at the beginnings of a few files: a guess, by which nothing is decided."""
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(text)
+    assert speaks_of_images(tmp_path) is speaks
+
+
+def test_what_is_no_file_of_the_source_is_not_glanced_at(tmp_path: Path) -> None:
+    """A pipe would hold the run up, and a link may lead out of the repository."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "web.yaml").write_text("image: web\n")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "link.yaml").symlink_to(tmp_path / "outside" / "web.yaml")
+    os.mkfifo(tmp_path / "source" / "pipe.yaml")
+
+    assert not speaks_of_images(tmp_path / "source")
+    assert not speaks_of_images(tmp_path / "nowhere")
 
 
 def test_who_only_asks_the_resident_process_imports_next_to_nothing(place: Path) -> None:

@@ -87,13 +87,13 @@ def generate(
 
 
 def _prepare(folder: Path, ruled: Operator, stack: ExitStack) -> "Aside | None":
-    """Import what comes after rendering, while the renderer works.
+    """Import what comes after rendering, while the renderer works; what is for images where they are to be expected.
 
-    Where images are to be expected, and nothing can be remembered of them, the verifier's process is begun, too; `stack`
-    ends it.
+    Where nothing can be remembered of them, the verifier's process is begun, too; `stack` ends it.
     """
+    images = sources.speaks_of_images(folder)
     aside = None
-    if ruled.leans_on_sigstore() and _remembers_nothing(ruled.config.cache) and sources.speaks_of_images(folder):
+    if images and ruled.leans_on_sigstore() and _remembers_nothing(ruled.config.cache):
         from argocd_provenance.evidence.aside import Aside
 
         aside = stack.enter_context(closing(Aside()))
@@ -101,9 +101,12 @@ def _prepare(folder: Path, ruled: Operator, stack: ExitStack) -> "Aside | None":
     from argocd_provenance.cli import answers  # noqa: F401
     from argocd_provenance.report import text  # noqa: F401
 
-    if aside is not None:
+    if images:
         from argocd_provenance import pipeline  # noqa: F401
-        from argocd_provenance.cli import edges  # noqa: F401
+        from argocd_provenance.cli import edges, recollection, remembering  # noqa: F401
+    if images and ruled.config.cache.path is not None:
+        from argocd_provenance.cache import disk, moments, seal  # noqa: F401
+    if aside is not None:
         from argocd_provenance.oci import bearer  # noqa: F401
     return aside
 
