@@ -66,6 +66,8 @@ class Aside:
 
     def prove(self, candidate: Candidate, anchor: Anchor, artifact: Artifact, domain: TrustDomain) -> Proved:
         """As `proving.prove`; raises `Refused` as it does, `Unexpected` for what it lets through, and `Gone`."""
+        if not self.start():
+            raise Gone
         with self._sending:
             known = self._known.get(domain)
             if known is None:
@@ -128,14 +130,16 @@ class Aside:
             raise Gone from None
 
     def _listen(self, ours: socket.socket) -> None:
-        with ours:
-            with contextlib.suppress(OSError, EOFError):
+        # Whatever ends this, nobody may wait for an answer any more. One that nobody asked for (KeyError) is not ours.
+        with ours, contextlib.suppress(OSError, EOFError, KeyError):
+            try:
                 while True:
                     number, content = _frame(ours)
                     with self._lock:
                         answer = self._waiting.pop(number)
                     answer.set_result(content)
-            self._give_up()
+            finally:
+                self._give_up()
 
     def _give_up(self) -> None:
         with self._lock:

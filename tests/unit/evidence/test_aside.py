@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,6 +139,34 @@ def test_an_answer_that_is_not_understood_proves_nothing(answer: bytes) -> None:
     """The run does the work itself."""
     with pytest.raises(Gone):
         _understood(answer)
+
+
+def test_an_answer_that_nobody_asked_for_ends_it() -> None:
+    """Who waits for another one does the work, instead of waiting for ever."""
+    aside = Aside()
+    ours, theirs = socket.socketpair()
+    aside._socket = ours
+    waiting: Future[bytes] = Future()
+    aside._waiting[1] = waiting
+    theirs.sendall(_LENGTH.pack(1, 7) + b"=")
+    aside._listen(ours)
+    theirs.close()
+
+    with pytest.raises(Gone):
+        waiting.result(0)
+    with pytest.raises(Gone):
+        aside.check_root(DOMAIN.root)
+
+
+def test_it_is_asked_for_a_proof_first(aside: Aside) -> None:
+    """A trusted root that was found sound before is not looked into again."""
+    fresh = begun()
+    try:
+        assert fresh.prove(good(), ANCHOR, Artifact((IMAGE,)), DOMAIN) == aside.prove(
+            good(), ANCHOR, Artifact((IMAGE,)), DOMAIN
+        )
+    finally:
+        fresh.close()
 
 
 def test_it_sees_nothing_of_ours(aside: Aside) -> None:
