@@ -16,6 +16,7 @@ from argocd_provenance.errors import OperatorError
 from argocd_provenance.evidence import strict_json
 from argocd_provenance.evidence.limits import MAX_CONTENT
 from argocd_provenance.evidence.rejections import Refused
+from argocd_provenance.imports import one_at_a_time
 from argocd_provenance.records import dataclass
 
 Requirement = Literal["sct", "log", "timestamp"]
@@ -221,9 +222,10 @@ def check_keys(root: TrustedRoot) -> None:
     Raises `OperatorError`.
     """
     # Only an operator's root needs them, not the packaged one.
-    from cryptography.hazmat.primitives.serialization import load_der_public_key  # noqa: PLC0415
+    with one_at_a_time:
+        from cryptography.hazmat.primitives.serialization import load_der_public_key  # noqa: PLC0415
 
-    from argocd_provenance.evidence.certificate import X509_FAULTS, load  # noqa: PLC0415
+        from argocd_provenance.evidence.certificate import X509_FAULTS, load  # noqa: PLC0415
 
     try:
         for authority in (*root.authorities, *root.timestamp_authorities):

@@ -18,6 +18,7 @@ from argocd_provenance.evidence.proofs import Proofs, Proved, Refusal
 from argocd_provenance.evidence.rejections import REJECTIONS, Refused, Unexpected
 from argocd_provenance.evidence.trust import TrustDomain
 from argocd_provenance.evidence.values import Anchor, DomainAnchor, Evidence, Rejected
+from argocd_provenance.imports import one_at_a_time
 from argocd_provenance.records import replace
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ class Verifier:
 
             with contextlib.suppress(Gone):
                 return self._aside.prove(candidate, anchor, artifact, domain)
-        from argocd_provenance.evidence.proving import prove  # noqa: PLC0415 - where all is known, nobody needs it
+        with one_at_a_time:
+            from argocd_provenance.evidence.proving import prove  # noqa: PLC0415 - as above
 
         instance = self._instance(domain) if domain is not None else None
         requires = domain.requires if domain is not None else frozenset()
@@ -130,7 +132,8 @@ class Verifier:
             if domain not in self._instances:
                 try:
                     # It takes 0.4 s, and keys without a log need none of it.
-                    from argocd_provenance.evidence.bridge import Instance  # noqa: PLC0415
+                    with one_at_a_time:
+                        from argocd_provenance.evidence.bridge import Instance  # noqa: PLC0415
                 except ImportError as fault:
                     raise Error(f"sigstore, which checks signatures, cannot be imported: {fault}") from fault
 
@@ -181,7 +184,8 @@ def _log_url(entry: LogEntry | None) -> str | None:
 
 
 def _refusal(candidate: Candidate, refused: Refused) -> Refusal:
-    from argocd_provenance.evidence.certificate import claimed_identity  # noqa: PLC0415 - takes cryptography
+    with one_at_a_time:
+        from argocd_provenance.evidence.certificate import claimed_identity  # noqa: PLC0415 - takes cryptography
 
     claimed = claimed_identity(candidate.certificate) if candidate.certificate else ""
     return Refusal(refused.code, refused.reason, claimed)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from argocd_provenance.imports import one_at_a_time
 from argocd_provenance.oci.settings import is_loopback
 
 
@@ -16,7 +17,8 @@ def environ_proxies(scheme: str, netloc: str) -> Mapping[str, str]:
     """The proxies for URLs of `scheme` at `netloc`, by scheme; none for this machine, nor for whom ``NO_PROXY`` names."""
     if is_loopback(netloc) or not _is_any_named(scheme):
         return {}
-    from requests.utils import get_environ_proxies  # noqa: PLC0415
+    with one_at_a_time:
+        from requests.utils import get_environ_proxies  # noqa: PLC0415
 
     return dict(get_environ_proxies(f"{scheme}://{netloc}"))
 
@@ -26,7 +28,8 @@ def proxy_for(scheme: str, netloc: str) -> str:
     proxies = environ_proxies(scheme, netloc)
     if not proxies:
         return ""
-    from requests.utils import prepend_scheme_if_needed, select_proxy  # noqa: PLC0415
+    with one_at_a_time:
+        from requests.utils import prepend_scheme_if_needed, select_proxy  # noqa: PLC0415
 
     found = select_proxy(f"{scheme}://{netloc}", dict(proxies))
     return str(prepend_scheme_if_needed(found, "http")) if found else ""  # type: ignore[no-untyped-call]
@@ -37,9 +40,10 @@ def proxy_manager(proxy: str, connections: int, **more: Any) -> Any:
 
     `more` is for the manager. Raises `OSError` for a URL that names no proxy.
     """
-    from requests.adapters import HTTPAdapter  # noqa: PLC0415
-    from requests.exceptions import InvalidProxyURL  # noqa: PLC0415
-    from urllib3.util import parse_url  # noqa: PLC0415
+    with one_at_a_time:
+        from requests.adapters import HTTPAdapter  # noqa: PLC0415
+        from requests.exceptions import InvalidProxyURL  # noqa: PLC0415
+        from urllib3.util import parse_url  # noqa: PLC0415
 
     if not parse_url(proxy).host:
         raise InvalidProxyURL("the proxy's URL has no host")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from argocd_provenance.deadline import Deadline
 from argocd_provenance.errors import NotFound, RegistryError
+from argocd_provenance.imports import one_at_a_time
 from argocd_provenance.oci import attached
 from argocd_provenance.oci.credentials import Credentials
 from argocd_provenance.oci.descriptor import Descriptor, Index, Manifest, parse_manifest
@@ -63,8 +64,9 @@ class Registry:
             if offline:
                 raise RegistryError("--offline: no registry is asked", code="offline")
             # Their import is slow, and where all is remembered nobody needs them.
-            from argocd_provenance.oci.bearer import Authority  # noqa: PLC0415
-            from argocd_provenance.oci.transport import Transport  # noqa: PLC0415
+            with one_at_a_time:
+                from argocd_provenance.oci.bearer import Authority  # noqa: PLC0415
+                from argocd_provenance.oci.transport import Transport  # noqa: PLC0415
 
             transport = Transport(
                 _by_address(hosts), deadline, sleep=sleep, network=network, manners=manners, tally=tally
