@@ -372,8 +372,8 @@ class Run:
             wanted = _wanted(policies)
             gathered = self._registry.gather(where, subject, place, tag_prefix=source.tag_prefix, wanted=wanted)
             collected.faults += [fault(error) for error in gathered.faults]
-            found = self._verified(gathered, subject, anchors)
-            if self._recollection is not None and gathered.lists and not gathered.faults:
+            found, lasting = self._verified(gathered, subject, anchors)
+            if self._recollection is not None and lasting and gathered.lists and not gathered.faults:
                 spot = Spot(where, subject, place, source.tag_prefix, gathered.lists)
                 self._recollection.keep(spot, anchors, found)
         collected.notes += found.notes
@@ -381,10 +381,11 @@ class Run:
         collected.rejected.setdefault((subject, source), []).extend(found.rejected)
         return True
 
-    def _verified(self, gathered: Gathered, subject: Digest, anchors: Sequence[Anchor]) -> Found:
-        """All that was `gathered`, verified for every one of `anchors`."""
+    def _verified(self, gathered: Gathered, subject: Digest, anchors: Sequence[Anchor]) -> tuple[Found, bool]:
+        """All that was `gathered`, verified for every one of `anchors`; and whether another run would find the same."""
         proved: list[Evidence] = []
         refused: list[Rejected] = []
+        lasting = True
         for attachment in gathered.attachments:
             if attachment.kind == "layer":
                 candidate = parse_layer(attachment.descriptor, attachment.content, attachment.source)
@@ -395,10 +396,12 @@ class Run:
                 continue
             results = [self._verifier.result().verify(candidate, anchor, Artifact((subject,))) for anchor in anchors]
             good = [result for result in results if isinstance(result, Evidence)]
+            bad = [result for result in results if isinstance(result, Rejected)]
             proved += good
             # An anchor that is not meant for this candidate refuses it; only what no anchor proves is worth a word.
-            refused += [] if good else [result for result in results if isinstance(result, Rejected)]
-        return Found(tuple(proved), tuple(refused), gathered.notes)
+            refused += bad if not good else []
+            lasting = lasting and all(result.lasting for result in bad)
+        return Found(tuple(proved), tuple(refused), gathered.notes), lasting
 
     def answer_without_evidence(self, one: _Resolved) -> Decided:
         """What is decided about a reference of which nothing is asked: no policy, and no digest."""

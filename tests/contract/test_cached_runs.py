@@ -16,8 +16,11 @@ from argocd_provenance.cache.seal import Seal
 from argocd_provenance.cli.recollection import Recollection
 from argocd_provenance.demo.registry import refusal
 from argocd_provenance.demo.sigstore import VirtualSigstore, encode
+from argocd_provenance.evidence.artifact import Artifact
+from argocd_provenance.evidence.parts import Candidate
 from argocd_provenance.evidence.proofs import Proofs
 from argocd_provenance.evidence.trust import trust_domain
+from argocd_provenance.evidence.values import Anchor, DomainAnchor, Evidence, Rejected
 from argocd_provenance.evidence.verify import Verifier
 from argocd_provenance.oci.remembered import Remembered
 from support.memories import Keeper
@@ -43,6 +46,16 @@ BOTH = f"{SIGNATURE}\n{PROVENANCE}"
 SIG = {"what": "signature", "form": "sig"}
 
 
+class Odd(Verifier):
+    """A verifier that has a bad moment whenever it is asked about the domain `other`."""
+
+    def verify(self, candidate: Candidate, anchor: Anchor, artifact: Artifact) -> Evidence | Rejected:
+        """As ever, but for that."""
+        if anchor == DomainAnchor("other"):
+            return Rejected("malformed", "MemoryError: ", lasting=False)
+        return super().verify(candidate, anchor, artifact)
+
+
 class World:
     """A registry, and runs that share a keeper."""
 
@@ -51,6 +64,7 @@ class World:
         self.recollects = recollects
         self.domain = trust_domain("test", encode(scenario.sigstore.trusted_root()))
         self.relied = False
+        self.verifier = Verifier
 
     def run(self, *references: str, rules: str = "", tags: float = 30.0) -> dict[str, str]:
         """What one run says of `references` (named without host): the word, or the outcome, and the digest it pins."""
@@ -58,7 +72,8 @@ class World:
         with self.keeper.memory() as memory, ExitStack() as stack:
             remembered = Remembered(memory, tags)
             asked = stack.enter_context(client(self.registry.host, remembered=remembered))
-            verifier = Verifier({"test": self.domain}, Proofs(memory))
+            other = trust_domain("other", self.domain.root)
+            verifier = self.verifier({"test": self.domain, "other": other}, Proofs(memory))
             ruled = policies(rules or policy(), host=self.registry.host)
             recollection = Recollection(asked, lambda: verifier) if self.recollects else None
             names = [f"{self.registry.host}/{one}" for one in references]
@@ -170,6 +185,16 @@ class TestRemembered:
         here.registry.answers.clear()
 
         assert here.run("acme/web:v1") == {"acme/web:v1": "verified"}
+
+    def test_what_went_wrong_once_is_not_remembered(self, world: Callable[..., World]) -> None:
+        """Not even where another trust anchor proved the same bundle meanwhile."""
+        here = world()
+        both = f"{PROVENANCE}\n{PROVENANCE.replace('domain: test', 'domain: other')}"
+        here.verifier = Odd
+        assert here.run("acme/web:v1", rules=policy(both)) == {"acme/web:v1": "denied"}
+        here.verifier = Verifier
+
+        assert here.run("acme/web:v1", rules=policy(both)) == {"acme/web:v1": "verified"}
 
     def test_platforms_are_asked_for_as_ever(self, world: Callable[..., World]) -> None:
         """Where a policy wants them verified too, the manifests are read again."""

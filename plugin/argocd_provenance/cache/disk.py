@@ -172,7 +172,8 @@ class Disk:
 
     def _broken(self, error: sqlite3.DatabaseError) -> StoreError:
         """What to say of a fault of SQLite; a file that is none is thrown away."""
-        if isinstance(error, sqlite3.OperationalError):
+        # What is wrong with how it is used, such as after it was closed, says nothing of the file.
+        if isinstance(error, sqlite3.OperationalError | sqlite3.ProgrammingError):
             return StoreError(f"{self._folder / FILE}: {error}")
         self._connection.close()
         with contextlib.suppress(OSError), self._alone():

@@ -79,7 +79,9 @@ class Memory:
     def close(self) -> None:
         """Write what was kept, and let go of the stores."""
         self.flush()
-        for store in self._stores:
+        with self._lock:
+            stores, self._stores = self._stores, []  # for threads that outlive the run
+        for store in stores:
             store.close()
 
     def _get(self, store: Store, name: bytes) -> bytes | None:

@@ -49,7 +49,10 @@ class Endpoint:
         with connection:
             if len(self._answering) >= _MOST:
                 return
-            pid = os.fork()
+            try:
+                pid = os.fork()
+            except OSError:
+                return  # no more processes now; a scraper comes again
             if pid:
                 self._answering.add(pid)
                 return

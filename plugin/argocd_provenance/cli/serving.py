@@ -166,6 +166,7 @@ class _Loop:
                 if code >= 0:
                     request.connection.setblocking(False)
                     request.connection.sendall(wire.EXIT + bytes((code,)))
+                request.connection.shutdown(socket.SHUT_RDWR)  # a fork that answers a scraper has it open, too
             request.connection.close()
 
     def _become(self, connection: socket.socket, above: int) -> None:

@@ -30,6 +30,8 @@ from argocd_provenance.evidence.values import Anchor
 
 _LENGTH = struct.Struct(">IQ")
 _BRIDGE = "argocd_provenance.evidence.bridge"
+# Seconds; an answer takes milliseconds, the first one as long as the import of sigstore.
+_PATIENCE = 30.0
 
 
 class Gone(Exception):
@@ -69,11 +71,12 @@ class Aside:
         if not self.start():
             raise Gone
         with self._sending:
-            known = self._known.get(domain)
-            if known is None:
-                known = self._known[domain] = len(self._known)
-                self._send(0, ("domain", domain))
-        return _understood(self._ask("prove", candidate, anchor, artifact, known))
+            if domain not in self._known:
+                number = len(self._known)
+                self._send(0, ("domain", number, domain))
+                # Only now: a number that means another domain at the other end would prove things to who trusts that one.
+                self._known[domain] = number
+        return _understood(self._ask("prove", candidate, anchor, artifact, self._known[domain]))
 
     def end(self) -> None:
         """End the process, whatever it does; `close` waits for that."""
@@ -101,8 +104,12 @@ class Aside:
         except OSError:
             ours.close()
             return False
+        try:
+            threading.Thread(target=self._listen, args=(ours,), daemon=True).start()
+        except RuntimeError:  # no more threads; it ends by itself, for nobody is at our end
+            ours.close()
+            return False
         self._socket = ours
-        threading.Thread(target=self._listen, args=(ours,), daemon=True).start()
         return True
 
     def _ask(self, *what: object) -> bytes:
@@ -117,7 +124,11 @@ class Aside:
             self._waiting[number] = answer
         with self._sending:
             self._send(number, what)
-        return answer.result()
+        try:
+            return answer.result(_PATIENCE)
+        except TimeoutError:
+            self.end()
+            raise Gone from None
 
     def _send(self, number: int, what: object) -> None:
         content = pickle.dumps(what, pickle.HIGHEST_PROTOCOL)
@@ -185,7 +196,7 @@ def main() -> None:
 
 class _OtherEnd:
     def __init__(self) -> None:
-        self._domains: list[TrustDomain] = []
+        self._domains: dict[int, TrustDomain] = {}
         self._instances: dict[int, Any] = {}
 
     def answer(self, what: str, *about: Any) -> bytes:
@@ -193,7 +204,8 @@ class _OtherEnd:
             return self._root(*about)
         if what == "prove":
             return self._prove(*about)
-        self._domains += about
+        number, domain = about
+        self._domains[number] = domain
         return b""
 
     def _root(self, root: bytes) -> bytes:

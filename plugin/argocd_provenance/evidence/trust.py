@@ -16,7 +16,6 @@ from argocd_provenance.errors import OperatorError
 from argocd_provenance.evidence import strict_json
 from argocd_provenance.evidence.limits import MAX_CONTENT
 from argocd_provenance.evidence.rejections import Refused
-from argocd_provenance.imports import one_at_a_time
 from argocd_provenance.records import dataclass
 
 Requirement = Literal["sct", "log", "timestamp"]
@@ -222,6 +221,8 @@ def check_keys(root: TrustedRoot) -> None:
     Raises `OperatorError`.
     """
     # Only an operator's root needs them, not the packaged one.
+    from argocd_provenance.imports import one_at_a_time  # noqa: PLC0415 - a run without images has no threads
+
     with one_at_a_time:
         from cryptography.hazmat.primitives.serialization import load_der_public_key  # noqa: PLC0415
 

@@ -83,9 +83,8 @@ class Verifier:
         return Found(tuple(_made(**parts) for parts in known.parts), known.rejected, known.notes)
 
     def keep(self, spot: Spot, anchors: Sequence[Anchor], found: Found) -> None:
-        """Remember what was found at `spot`, all of which this verifier said; not what another run may see differently."""
-        if all(one.lasting for one in found.rejected):
-            self._proofs.keep_spot(spot, [(anchor, self._domain(anchor)) for anchor in anchors], found)
+        """Remember what was found at `spot`, all of which this verifier said, and would say again."""
+        self._proofs.keep_spot(spot, [(anchor, self._domain(anchor)) for anchor in anchors], found)
 
     def _prove(
         self,

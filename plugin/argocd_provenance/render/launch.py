@@ -76,7 +76,7 @@ class Launched:
         fault = os.read(self._fault, _CHUNK)  # closed as the streams are, when the program runs or is gone
         if fault:
             raise OSError(fault.decode(errors="replace"))
-        self._reap(0)
+        self._await(name, deadline)
         return bytes(out), bytes(err)
 
     def end(self) -> None:
@@ -90,6 +90,12 @@ class Launched:
         if self.status is None:
             os.kill(self._pid, signal.SIGKILL)
             self._reap(0)
+
+    def _await(self, name: str, deadline: Deadline) -> None:
+        """Wait until the supervisor is gone: a program may close its streams and live on."""
+        while not self._reap(os.WNOHANG):
+            deadline.check(f"{name} was done")
+            time.sleep(0.0005)
 
     def _reap(self, options: int) -> bool:
         """Whether the supervisor is gone, and with it the program."""

@@ -14,6 +14,7 @@ import pytest
 
 from argocd_provenance.cache.disk import FILE, Disk
 from argocd_provenance.cache.store import ENTRY_LIMIT, StoreError
+from support.memories import Keeper
 
 SIZE = 4 * 2**20
 
@@ -52,6 +53,28 @@ class TestSharing:
             store.put({b"a": b"1"})
         holder.execute("ROLLBACK")
         holder.close()
+
+
+class TestAfterwards:
+    def test_a_store_that_is_closed_leaves_the_file_to_others(self, tmp_path: Path) -> None:
+        """A thread that outlives its run asks too late; nothing is wrong with what is there."""
+        store = Disk(tmp_path, SIZE)
+        store.put({b"a": b"1"})
+        store.close()
+
+        with pytest.raises(StoreError):
+            store.get(b"a")
+        assert stored(tmp_path) == {b"a": b"1"}
+
+    def test_a_memory_that_is_closed_knows_nothing_and_asks_nobody(self, tmp_path: Path) -> None:
+        """Nor has it anything to warn of."""
+        keeper = Keeper(Disk(tmp_path, SIZE))
+        with keeper.memory() as memory:
+            memory.keep(("a",), b"1")
+        memory.close()
+
+        assert memory.recall(("a",)) is None
+        assert memory.warnings == []
 
 
 class TestSize:

@@ -8,8 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +18,11 @@ import pytest
 
 from argocd_provenance.demo.sigstore import VirtualSigstore, encode
 from argocd_provenance.errors import OperatorError
+from argocd_provenance.evidence import aside as module
 from argocd_provenance.evidence.artifact import Artifact
 from argocd_provenance.evidence.aside import _LENGTH, Aside, Gone, _frame, _understood, main
 from argocd_provenance.evidence.parts import Candidate
-from argocd_provenance.evidence.trust import check_keys, parse
+from argocd_provenance.evidence.trust import check_keys, parse, trust_domain
 from argocd_provenance.evidence.values import DomainAnchor, Evidence, Rejected
 from argocd_provenance.evidence.verify import Verifier
 from support.signing import (
@@ -38,6 +40,7 @@ from support.signing import (
 
 BRIDGE = "argocd_provenance.evidence.bridge"
 ANCHOR = DomainAnchor("test")
+FOREIGN = trust_domain("foreign", encode(VirtualSigstore(NOW).trusted_root()))
 ASKED = pickle.dumps(("root", DOMAIN.root))
 STARTED = (
     "import sys, time\n"
@@ -139,6 +142,64 @@ def test_an_answer_that_is_not_understood_proves_nothing(answer: bytes) -> None:
     """The run does the work itself."""
     with pytest.raises(Gone):
         _understood(answer)
+
+
+def test_a_question_is_put_to_the_root_of_its_own_domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though what told the other end of a domain before was lost: numbers must mean the same at both ends."""
+    aside = begun()
+    verifier = Verifier({"test": DOMAIN, "foreign": FOREIGN}, aside=aside)
+    with monkeypatch.context() as patched:
+        patched.setattr(aside, "_send", _lost)
+        with pytest.raises(Gone):
+            aside.prove(good(), DomainAnchor("foreign"), Artifact((IMAGE,)), FOREIGN)
+
+    assert isinstance(verifier.verify(good(), ANCHOR, Artifact((IMAGE,))), Evidence)
+    assert isinstance(verifier.verify(good(), DomainAnchor("foreign"), Artifact((IMAGE,))), Rejected)
+    aside.close()
+
+
+def test_threads_that_ask_first_are_answered_by_the_roots_of_their_domains() -> None:
+    """Sixteen at once, of two domains, while the process is started."""
+    made, aside = good(), Aside()
+    verifier = Verifier({"test": DOMAIN, "foreign": FOREIGN}, aside=aside)
+    with pytest.MonkeyPatch.context() as patched, ThreadPoolExecutor(16) as pool:
+        patched.delitem(sys.modules, BRIDGE, raising=False)
+        patched.setattr(os, "sched_getaffinity", lambda _process: {0, 1})
+        asked = ["foreign", "test"] * 16
+        found = list(pool.map(lambda name: verifier.verify(made, DomainAnchor(name), Artifact((IMAGE,))), asked))
+    aside.close()
+
+    assert [isinstance(one, Evidence) for one in found] == [False, True] * 16
+
+
+def test_who_hears_nothing_does_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is stopped must not hold up a run that has time left."""
+    aside = begun()
+    aside.check_root(DOMAIN.root)
+    os.kill(aside._pid, signal.SIGSTOP)
+    monkeypatch.setattr(module, "_PATIENCE", 0.05)
+
+    assert isinstance(beside(aside).verify(good(), ANCHOR, Artifact((IMAGE,))), Evidence)
+    aside.close()
+
+
+def test_it_is_not_there_where_there_are_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit of processes counts threads, too."""
+    monkeypatch.delitem(sys.modules, BRIDGE, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0, 1})
+    monkeypatch.setattr(threading.Thread, "start", _no_more)
+    aside = Aside()
+
+    assert not aside.start()
+    aside.close()
+
+
+def _no_more(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def _lost(_number: int, _what: object) -> None:
+    raise Gone
 
 
 def test_an_answer_that_nobody_asked_for_ends_it() -> None:

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argocd_provenance.evidence import proofs as module
-from argocd_provenance.evidence.artifact import Artifact
 from argocd_provenance.evidence.found import Found, Spot, reopened, spelled
 from argocd_provenance.evidence.proofs import Proofs
 from argocd_provenance.evidence.trust import TrustDomain
@@ -24,7 +23,6 @@ from support.signing import (
     IMAGE,
     OTHER,
     SIGSTORE,
-    VERIFIER,
     bundle_candidate,
     evidence,
     provenance,
@@ -127,18 +125,6 @@ def test_another_version_of_the_verifier_knows_nothing(monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "__version__", "999")
     with keeper.memory() as memory:
         assert Verifier(NAMED, Proofs(memory)).recall(SPOT, ANCHORS) is None
-
-
-def test_what_went_wrong_unexpectedly_is_not_remembered() -> None:
-    """Another run may not meet it."""
-    candidate = replace(bundle_candidate(SIGSTORE.bundle(SIGSTORE.issue(), provenance())), signature=7)
-    odd = VERIFIER.verify(candidate, DomainAnchor("test"), Artifact((IMAGE,)))  # type: ignore[arg-type]
-    assert isinstance(odd, Rejected)
-    keeper = Keeper()
-    with keeper.memory() as memory:
-        Verifier(NAMED, Proofs(memory)).keep(SPOT, ANCHORS, Found((), (odd,)))
-
-    assert keeper.dictionary.entries == {}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from argocd_provenance.deadline import Deadline
-from argocd_provenance.errors import RenderError
+from argocd_provenance.errors import DeadlineExceeded, RenderError
 from argocd_provenance.render.process import run, started
 
 # Started by nobody who has a standard stream: what is opened gets their numbers.
@@ -107,3 +107,14 @@ def test_a_folder_for_temporary_files_is_named_by_an_absolute_path(
     usual = Path("/tmp").resolve()  # noqa: S108 - that is the question
     assert [home.parent for home in homes] == [tmp_path, usual, usual]
     assert not [home for home in homes if home.exists()]
+
+
+def test_a_program_that_closes_its_streams_and_lives_on_has_the_time_that_is_given(tmp_path: Path) -> None:
+    """Nothing more is to be read from it, and it is not done."""
+    place = program(tmp_path, "os.close(1)\nos.close(2)\nimport time\ntime.sleep(600)")
+
+    with (
+        pytest.raises(DeadlineExceeded, match="was done"),
+        started([place], tmp_path, lambda _: {}, [tmp_path], Deadline(0.5)) as printed,
+    ):
+        printed()
