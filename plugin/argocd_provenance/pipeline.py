@@ -160,7 +160,7 @@ class _Groups:
 
     def __init__(self, run: "Run", decided: dict[str, Decided]) -> None:
         self._run, self._decided = run, decided
-        self.found: dict[tuple[Repository, Digest], list[_Resolved]] = {}
+        self.found: dict[Repository, dict[Digest, list[_Resolved]]] = {}
 
     def add(self, resolved: _Resolved | Decided | None) -> None:
         """Put `resolved` where it belongs; None: the run was not told."""
@@ -169,7 +169,8 @@ class _Groups:
         elif resolved is not None and resolved.digest is None:
             self._decided[resolved.reference.written] = self._run.answer_without_evidence(resolved)
         elif resolved is not None and resolved.digest is not None:
-            self.found.setdefault((resolved.reference.repository, resolved.digest), []).append(resolved)
+            here = self.found.setdefault(resolved.reference.repository, {})
+            here.setdefault(resolved.digest, []).append(resolved)
 
 
 class Run:
@@ -206,13 +207,12 @@ class Run:
         decided: dict[str, Decided] = {}
         groups = _Groups(self, decided)
         for text in texts:
-            resolved = self._resolve(text, self._recollection.digest)
-            if resolved is not None:
-                groups.add(resolved)
-        for key, asked in groups.found.items():
-            self._prepare([one.reference.written for one in asked])
-            answers = self._examine(*key, asked, asking=False)
-            decided.update((answer.written, answer) for answer in answers)
+            groups.add(self._resolve(text, self._recollection.digest))
+        for repository, found in groups.found.items():
+            for digest, asked in found.items():
+                self._prepare([one.reference.written for one in asked])
+                answers = self._examine(repository, digest, asked, asking=False)
+                decided.update((answer.written, answer) for answer in answers)
         return decided
 
     def _ask(self, texts: Sequence[str], decided: dict[str, Decided]) -> None:
@@ -229,11 +229,9 @@ class Run:
                 repository = resolving[future]
                 awaited[repository] -= 1
                 # What hangs on a digest is asked once for all references to it, which are those to its repository.
-                if not awaited[repository]:
-                    found = groups.found.items()
-                    examining += [
-                        pool.submit(self._examine, *key, asked) for key, asked in found if key[0] == repository
-                    ]
+                if repository is not None and not awaited[repository]:
+                    found = groups.found.get(repository, {}).items()
+                    examining += [pool.submit(self._examine, repository, digest, asked) for digest, asked in found]
                 self._progress(len(decided), len(texts))
             for answers in self._finished(examining):
                 decided.update((answer.written, answer) for answer in answers.result())

@@ -301,21 +301,27 @@ def _finished(cluster: Cluster, name: str, namespace: str) -> dict[str, Any]:
     return pod | {"metadata": metadata}
 
 
+@contextmanager
+def _provable(cluster: Cluster, tmp_path: Path, namespace: str) -> Iterator[tuple[Scenario, Repository]]:
+    """A shop whose Application, in the folder ``web`` of the repository, is to be proved; the account for it is there."""
+    config = HOOK.replace("enabled: true", "enabled: true, proof: true")
+    source = {"web/web.yaml": pod("acme/web:v1")}
+    with shop(tmp_path / "shop", images=[WEB], source=source, config=config) as scenario:
+        cluster.operator(scenario.folder)
+        repository = cluster.repository(tmp_path / "git")
+        repository.commit_folder(scenario.folder / "source")
+        cluster.namespace(namespace)
+        _apply_account(cluster, tmp_path, namespace)
+        yield scenario, repository
+
+
 class TestProof:
     def test_what_runs_is_compared_when_everything_is_healthy(
         self, cluster: Cluster, kubelet: Kubelet, tmp_path: Path
     ) -> None:
         """By the shipped account, which may no more than its role says: another digest fails the operation, the verified one does not."""
         name = "hook-proved"
-        config = HOOK.replace("enabled: true", "enabled: true, proof: true")
-        with shop(
-            tmp_path / "shop", images=[WEB], source={"web/web.yaml": pod("acme/web:v1")}, config=config
-        ) as scenario:
-            cluster.operator(scenario.folder)
-            repository = cluster.repository(tmp_path / "git")
-            repository.commit_folder(scenario.folder / "source")
-            cluster.namespace(name)
-            _apply_account(cluster, tmp_path, name)
+        with _provable(cluster, tmp_path, name) as (scenario, repository):
             cluster.application(name, repository, "web", namespace=name)
             cluster.sync_status(name, "OutOfSync")
             digest = scenario.registry.contents.tags["acme/web", "v1"]
@@ -339,15 +345,7 @@ class TestProof:
     def test_without_its_role_it_proves_nothing(self, cluster: Cluster, kubelet: Kubelet, tmp_path: Path) -> None:
         """An account that nobody bound to the role is told what is missing, and the operation fails."""
         name = "hook-unbound"
-        config = HOOK.replace("enabled: true", "enabled: true, proof: true")
-        with shop(
-            tmp_path / "shop", images=[WEB], source={"web/web.yaml": pod("acme/web:v1")}, config=config
-        ) as scenario:
-            cluster.operator(scenario.folder)
-            repository = cluster.repository(tmp_path / "git")
-            repository.commit_folder(scenario.folder / "source")
-            cluster.namespace(name)
-            _apply_account(cluster, tmp_path, name)
+        with _provable(cluster, tmp_path, name) as (scenario, repository):
             cluster.delete("rbac.authorization.k8s.io/v1", "RoleBinding", "argocd-provenance-proof", name)
             cluster.application(name, repository, "web", namespace=name)
             cluster.sync_status(name, "OutOfSync")

@@ -11,8 +11,9 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from argocd_provenance.cache.store import ENTRY_LIMIT, FILE, StoreError
 
@@ -42,12 +43,7 @@ class Disk:
 
     def get(self, name: bytes) -> bytes | None:
         """What lies under `name`."""
-        with self._lock:
-            self._steps = 0
-            try:
-                row = self._connection.execute(_GET, (name,)).fetchone()
-            except sqlite3.DatabaseError as error:
-                raise self._broken(error) from None
+        row = self._guarded(lambda connection: connection.execute(_GET, (name,)).fetchone())
         if row is None or not isinstance(row[1], bytes):
             return None
         if row[0] != self._now:
@@ -57,12 +53,7 @@ class Disk:
     def put(self, entries: Mapping[bytes, bytes]) -> None:
         """Keep `entries`, and throw away what was used longest ago where they do not fit."""
         rows = [(name, self._now, content) for name, content in entries.items()]
-        with self._lock:
-            self._steps = 0
-            try:
-                self._write(self._connection, rows)
-            except sqlite3.DatabaseError as error:
-                raise self._broken(error) from None
+        self._guarded(lambda connection: self._write(connection, rows))
         self._touched.clear()
 
     def _write(self, connection: sqlite3.Connection, rows: Sequence[tuple[bytes, int, bytes]]) -> None:
@@ -169,6 +160,15 @@ class Disk:
     def _step(self) -> int:
         self._steps += 1
         return self._steps > _MOST_STEPS
+
+    def _guarded(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
+        """What `work` makes of the connection, for one thread at a time; faults of SQLite as `StoreError`."""
+        with self._lock:
+            self._steps = 0
+            try:
+                return work(self._connection)
+            except sqlite3.DatabaseError as error:
+                raise self._broken(error) from None
 
     def _broken(self, error: sqlite3.DatabaseError) -> StoreError:
         """What to say of a fault of SQLite; a file that is none is thrown away."""

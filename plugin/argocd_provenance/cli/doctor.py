@@ -34,9 +34,7 @@ _SECONDS = 20.0  # for all registries together
 )
 @click.option("--context", metavar="NAME", help="The same, by a context of the usual kubeconfig.")
 @click.option("--namespace", default="argocd", show_default=True, help="Argo CD's namespace in that cluster.")
-@click.option(
-    "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The form of the report."
-)
+@options.form("json")
 @click.option("--plugin-file", type=click.Path(path_type=Path), hidden=True, help="Instead of the image's.")
 @click.option("--sockets", type=click.Path(path_type=Path), hidden=True, help="Instead of the image's.")
 def command(

@@ -17,13 +17,20 @@ config = click.option(
     **FILE,
     help="The operator's config. [default: $ARGOCD_PROVENANCE_CONFIG, /etc/argocd-provenance/config.yaml]",
 )
-output = click.option(
-    "--output",
-    type=click.Choice(["text", "json", "sarif", "junit"]),
-    default="text",
-    show_default=True,
-    help="The form of the report.",
-)
+
+
+def form(*others: str) -> Callable[[Any], Any]:
+    """``--output``, with text and the `others` to choose from."""
+    return click.option(
+        "--output",
+        type=click.Choice(["text", *others]),
+        default="text",
+        show_default=True,
+        help="The form of the report.",
+    )
+
+
+output = form("json", "sarif", "junit")
 offline = click.option(
     "--offline", is_flag=True, help="Ask nobody: what is not in files, or remembered, is not checked (exit 3)."
 )

@@ -18,13 +18,7 @@ def command() -> None:
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH...]")
 @options.config
 @click.option("--strict", is_flag=True, help="Fail (exit 4) for warnings too.")
-@click.option(
-    "--output",
-    type=click.Choice(["text", "json", "sarif"]),
-    default="text",
-    show_default=True,
-    help="The form of the report.",
-)
+@options.form("json", "sarif")
 def check(paths: tuple[Path, ...], config: Path | None, *, strict: bool, output: str) -> None:
     """Say which rules can never match, and which match more than they seem to.
 
@@ -54,13 +48,7 @@ def check(paths: tuple[Path, ...], config: Path | None, *, strict: bool, output:
     metavar="PATH",
     help="Judge by these policies (files or folders) instead of the config's; repeats.",
 )
-@click.option(
-    "--output",
-    type=click.Choice(["text", "json", "junit"]),
-    default="text",
-    show_default=True,
-    help="The form of the report.",
-)
+@options.form("json", "junit")
 def test(folder: Path, config: Path | None, policies: tuple[Path, ...], output: str) -> None:
     """Judge the recorded cases in DIR by the policies as they are now; nobody is asked.
 

@@ -61,12 +61,12 @@ def spelled(found: Found, anchors: Sequence[Anchor]) -> bytes:
 def reopened(entry: bytes, anchors: Sequence[Anchor]) -> Reopened | None:
     """What `spelled` wrote; None for what this version does not write."""
     try:
-        said = json.loads(entry)
+        said, numbered = json.loads(entry), dict(enumerate(anchors))  # a number that is none of theirs means nobody
         rejected = tuple(Rejected(*parts) for parts in said["rejected"])
         if any(one.code not in REJECTIONS for one in rejected):
             return None
         return Reopened(
-            tuple(_parts(piece, anchors) for piece in said["evidence"]), rejected, tuple(map(str, said["notes"]))
+            tuple(_parts(piece, numbered) for piece in said["evidence"]), rejected, tuple(map(str, said["notes"]))
         )
     except (ValueError, KeyError, TypeError, IndexError, InvalidReference):
         return None
@@ -93,14 +93,14 @@ def _spelled(piece: Evidence, anchors: Sequence[Anchor]) -> list[Any]:
     ]
 
 
-def _parts(said: Sequence[Any], anchors: Sequence[Anchor]) -> Mapping[str, Any]:
+def _parts(said: Sequence[Any], anchors: Mapping[int, Anchor]) -> Mapping[str, Any]:
     subject, kind, form, anchor, by, predicate_type, statement, annotations, names, source, digest, *rest = said
     logged, log_index, log_url, times = rest
     return {
         "subject": Digest(subject),
         "kind": kind,
         "form": form,
-        "anchor": dict(enumerate(anchors))[anchor],
+        "anchor": anchors[anchor],
         "certificate": Certificate(*by) if by is not None else None,
         "predicate_type": predicate_type,
         "statement": statement,

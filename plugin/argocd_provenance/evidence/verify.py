@@ -14,7 +14,7 @@ from argocd_provenance.evidence import statement, trust
 from argocd_provenance.evidence.artifact import Artifact
 from argocd_provenance.evidence.found import Found, Spot
 from argocd_provenance.evidence.parts import Candidate, LogEntry
-from argocd_provenance.evidence.proofs import Proofs, Proved, Refusal
+from argocd_provenance.evidence.proofs import Proofs, Proved, Refusal, Trusted
 from argocd_provenance.evidence.rejections import REJECTIONS, Refused, Unexpected
 from argocd_provenance.evidence.trust import TrustDomain
 from argocd_provenance.evidence.values import Anchor, DomainAnchor, Evidence, Rejected
@@ -77,14 +77,14 @@ class Verifier:
 
     def recall(self, spot: Spot, anchors: Sequence[Anchor]) -> Found | None:
         """What an earlier run found at `spot` for who trusts all of `anchors`; None where none did."""
-        known = self._proofs.recall_spot(spot, [(anchor, self._domain(anchor)) for anchor in anchors])
+        known = self._proofs.recall_spot(spot, self._trusted(anchors))
         if known is None:
             return None
         return Found(tuple(_made(**parts) for parts in known.parts), known.rejected, known.notes)
 
     def keep(self, spot: Spot, anchors: Sequence[Anchor], found: Found) -> None:
         """Remember what was found at `spot`, all of which this verifier said, and would say again."""
-        self._proofs.keep_spot(spot, [(anchor, self._domain(anchor)) for anchor in anchors], found)
+        self._proofs.keep_spot(spot, self._trusted(anchors), found)
 
     def _prove(
         self,
@@ -115,6 +115,9 @@ class Verifier:
         instance = self._instance(domain) if domain is not None else None
         requires = domain.requires if domain is not None else frozenset()
         return prove(candidate, anchor, artifact, instance, requires)
+
+    def _trusted(self, anchors: Sequence[Anchor]) -> Trusted:
+        return [(anchor, self._domain(anchor)) for anchor in anchors]
 
     def _domain(self, anchor: Anchor) -> TrustDomain | None:
         """The trust domain that `anchor` leans on; none for a key that needs neither log nor timestamp."""

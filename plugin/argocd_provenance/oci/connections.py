@@ -149,7 +149,7 @@ def _heard(kind: Any, opened: Callable[[Any], None]) -> Any:
     return Heard
 
 
-class _Plain(HTTPConnection):
+class _Led:
     """A connection through a door; `address` is where it led."""
 
     address = ""
@@ -162,17 +162,12 @@ class _Plain(HTTPConnection):
         return self._door.open(self)
 
 
-class _Secure(HTTPSConnection):
+class _Plain(_Led, HTTPConnection):
+    pass
+
+
+class _Secure(_Led, HTTPSConnection):
     """The same with TLS."""
-
-    address = ""
-
-    def __init__(self, *arguments: Any, door: _Door, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._door = door
-
-    def _new_conn(self) -> socket.socket:
-        return self._door.open(self)
 
 
 class _PlainPool(HTTPConnectionPool):
